@@ -62,7 +62,8 @@ type Options struct {
 	// origin: same scheme, host and port. It keeps at most 32 cookies of at most 4 KiB each. A
 	// Cookie header from Header or HeaderHook replaces them.
 	NoCookies bool
-	// AcceptGzip asks the server to compress its replies with gzip.
+	// AcceptGzip asks the server to compress its replies with gzip. Replies in gzip are decoded even
+	// if they were not asked for.
 	AcceptGzip bool
 	// TrustToolHints lets the session repeat a tool call whose answer was lost if the server lists
 	// the tool as read-only or idempotent. Such hints are only claims: set this only for servers

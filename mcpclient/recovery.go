@@ -77,7 +77,9 @@ func (s *Session) recover(ctx context.Context, generation uint64, why reason) (p
 // isCurrent reports whether a generation is the current one.
 func (s *Session) isCurrent(generation uint64) bool { return s.now.Load().generation == generation }
 
-// runRecovery runs one recovery, unless the generation has already been replaced.
+// runRecovery runs one recovery, unless the generation has already been replaced. It does not delete
+// the replaced session on the server. Other calls may still run in it, and a ping that is refused
+// because of our DELETE would look like proof that such a call did not run.
 func (s *Session) runRecovery(r *recovery) error {
 	if !s.isCurrent(r.generation) {
 		return nil

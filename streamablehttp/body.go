@@ -72,19 +72,20 @@ func grownCap(size int, limit int64) int {
 	return 2 * size
 }
 
-// decoded returns a reader of the decompressed body. It fails if the server used a content encoding
-// that the client did not request.
+// decoded returns a reader of the decompressed body. It decodes gzip even if the client did not
+// request it: some servers and gateways compress everything, and an executor may decode gzip before
+// we see it. The limits apply to the decoded bytes. Any other content encoding is an error.
 func (c *Conn) decoded(resp *http.Response) (io.Reader, error) {
 	encoding := strings.TrimSpace(resp.Header.Get("Content-Encoding"))
 	switch {
 	case encoding == "" || strings.EqualFold(encoding, "identity"):
 		return resp.Body, nil
-	case c.acceptGzip && (strings.EqualFold(encoding, "gzip") || strings.EqualFold(encoding, "x-gzip")):
+	case strings.EqualFold(encoding, "gzip") || strings.EqualFold(encoding, "x-gzip"):
 		resp.ContentLength = -1
 		return &gzipBody{src: resp.Body}, nil
 	}
 	return nil, &ProtocolError{
-		Reason: fmt.Sprintf("content encoding %q was not requested", shown(c, resp, encoding, 64)), Status: resp.StatusCode,
+		Reason: fmt.Sprintf("content encoding %q is not supported, expected none or gzip", shown(c, resp, encoding, 64)), Status: resp.StatusCode,
 	}
 }
 

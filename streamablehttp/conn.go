@@ -42,7 +42,8 @@ type Config struct {
 	// caller's goroutine with the caller's context. If it fails, so does the request, and nothing
 	// is sent.
 	Hook func(ctx context.Context, header http.Header) error
-	// AcceptGzip requests compressed replies. Without it a compressed reply is a [*ProtocolError].
+	// AcceptGzip requests compressed replies. A reply in gzip is decoded even without it; a reply in
+	// any other coding is a [*ProtocolError].
 	AcceptGzip bool
 	// NoCookies drops the cookies that the endpoint sets. By default the Conn keeps them until it
 	// is discarded and sends them only to the endpoint's origin: same scheme, host and port. It

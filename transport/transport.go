@@ -26,7 +26,9 @@
 //  13. Close ends every goroutine of the transport; a later RoundTrip fails,
 //     permanently, with stage [NotSent].
 //  14. It is safe for concurrent use, even by a hundred exchanges at once.
-//  15. A body arrives as the server sent it: nothing is decoded below the seam.
+//  15. A body has no coding but what was asked for: nothing is decoded below the seam, and the
+//     server receives the Accept-Encoding of the request. If the request has none, the server
+//     receives none or "identity".
 //  16. A peer that stops reading while a request is sent does not block the caller: RoundTrip of
 //     that request, and Read and Close of another body from that peer, end with their contexts.
 //

@@ -88,6 +88,7 @@ func run(ctx context.Context, args []string, s streams) error {
 func parse(args []string, output io.Writer) (*settings, error) {
 	set := new(settings)
 	var debug bool
+	var budget int64
 	flags := flag.NewFlagSet("executor", flag.ContinueOnError)
 	flags.SetOutput(output)
 	flags.BoolVar(&set.version, "version", false, "print the version and exit")
@@ -107,6 +108,9 @@ func parse(args []string, output io.Writer) (*settings, error) {
 			set.opts.HeaderEnv[name] = append(set.opts.HeaderEnv[name], origin)
 			return nil
 		})
+	flags.BoolVar(&set.opts.HeaderEnvWithoutToken, "allow-env-without-token", false,
+		"allow -allow-env without -token-file: every program on this machine can then use the variables")
+	flags.Int64Var(&budget, "budget", agent.DefaultBudget>>20, "memory for all clients together, in `MiB`")
 	flags.IntVar(&set.opts.Concurrent, "concurrent", agent.DefaultConcurrent, "maximum number of requests per link that wait for their response heads")
 	flags.BoolVar(&debug, "debug", false, "log links and exchanges to stderr")
 	if err := flags.Parse(args); err != nil {
@@ -117,9 +121,12 @@ func parse(args []string, output io.Writer) (*settings, error) {
 		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case set.opts.Concurrent < 1:
 		return nil, errors.New("-concurrent must be at least 1")
+	case budget < 1 || budget > 1<<20:
+		return nil, errors.New("-budget must be at least 1 and at most 1048576")
 	case set.listen == "stdio" && set.tokenFile != "":
 		return nil, errors.New("-token-file requires WebSockets: a client that has the pipes needs no token")
 	}
+	set.opts.Budget = agent.NewBudget(budget << 20)
 	if debug {
 		set.opts.Logger = slog.New(slog.NewTextHandler(output, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}

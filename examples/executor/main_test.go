@@ -21,7 +21,16 @@ import (
 	"github.com/hawser-mcp/hawser/internal/release"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// asProgram makes the test binary run as the program, for tests that need a process.
+const asProgram = "EXECUTOR_TEST_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // program is a running executor program.
 type program struct {
@@ -125,19 +134,22 @@ func TestCommandLine(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	require.NoError(t, os.WriteFile(empty, []byte("\n"), 0o600))
 	for args, text := range map[string]string{
-		"x":                                 "unexpected argument",
-		"-concurrent 0":                     "at least 1",
-		"-listen stdio -token-file f":       "-token-file requires WebSockets",
-		"-listen ws://localhost:0":          "host names are not resolved",
-		"-listen ws://0.0.0.0:0":            "requires a token",
-		"-listen wss://127.0.0.1:0":         "wss",
-		"-allow 127.1":                      "not an address or a host name",
-		"-allow 169.254.169.254":            "never allowed",
-		"-deny a/b":                         "not a network",
-		"-allow-env KEY":                    "expected VAR=ORIGIN",
-		"-allow-env KEY=example.com":        "invalid origin",
-		"-token-file " + empty:              "no token",
-		"-token-file " + empty + ".missing": "no such file",
+		"x":                           "unexpected argument",
+		"-concurrent 0":               "at least 1",
+		"-budget 0":                   "at least 1",
+		"-budget 1048577":             "at most 1048576",
+		"-allow-env A=http://h":       "requires a token",
+		"-listen stdio -token-file f": "-token-file requires WebSockets",
+		"-listen ws://localhost:0":    "host names are not resolved",
+		"-listen ws://0.0.0.0:0":      "requires a token",
+		"-listen wss://127.0.0.1:0":   "wss",
+		"-allow 127.1":                "not an address or a host name",
+		"-allow 169.254.169.254":      "never allowed",
+		"-deny a/b":                   "not a network",
+		"-allow-env KEY":              "expected VAR=ORIGIN",
+		"-allow-env-without-token -allow-env KEY=example.com": "invalid origin",
+		"-token-file " + empty:                                "no token",
+		"-token-file " + empty + ".missing":                   "no such file",
 	} {
 		err := run(t.Context(), strings.Fields(args), streams{nil, nil, io.Discard})
 		require.ErrorContains(t, err, text, args)

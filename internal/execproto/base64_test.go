@@ -8,6 +8,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// strictly decodes like the standard library in strict mode, and without its tolerance for line
+// breaks.
+func strictly(dst, text []byte) ([]byte, error) {
+	if bytes.ContainsAny(text, "\r\n") {
+		return nil, errNotCanonical
+	}
+	return base64.StdEncoding.Strict().AppendDecode(dst, text)
+}
+
 // sameBase64 checks that encoding and decoding give the same results as the standard library, and
 // leave adjacent bytes unchanged.
 func sameBase64(t *testing.T, data []byte) {
@@ -29,7 +38,7 @@ func sameBase64(t *testing.T, data []byte) {
 	require.Equal(t, before+want, string(got))
 	intact(got, len(want))
 
-	decoded, wantErr := base64.StdEncoding.AppendDecode([]byte(before), data)
+	decoded, wantErr := strictly([]byte(before), data)
 	got, err := appendDecoded(room(decodedLen(data)), data)
 	require.Equal(t, wantErr == nil, err == nil)
 	if err == nil {
@@ -51,12 +60,22 @@ func TestBase64(t *testing.T) {
 		sameBase64(t, data)
 		text := []byte(base64.StdEncoding.EncodeToString(data))
 		for i := range text {
-			for _, wrong := range []byte("=-\n\x00\xff") {
+			for _, wrong := range []byte("=-\r\n\x00\xffAB/") {
 				bad := bytes.Clone(text)
 				bad[i] = wrong
 				sameBase64(t, bad)
 			}
 		}
+	}
+}
+
+// A text has one encoding. Other texts that lax decoders accept are refused.
+func TestBase64IsStrict(t *testing.T) {
+	for _, text := range []string{
+		"YQ", "YQ=", "YR==", "YWJ=", "YWI", "YQ==\n", "\nYQ==", "Y\nQ==", "YW\r\nJj", "YWJj\n\n\n\n", "YQ==YQ==", "YW Jj", "YWJj====", "-_-_", "=", "====",
+	} {
+		_, err := appendDecoded(nil, []byte(text))
+		require.Error(t, err, "%q", text)
 	}
 }
 

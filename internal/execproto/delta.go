@@ -1,6 +1,7 @@
 package execproto
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 
@@ -25,6 +26,17 @@ var deltaObject = object{[]string{"requestId", "seq", "deltaBase64", "done", "er
 // Decode appends the decoded piece to dst. If it fails, the result must not be used.
 func (d *Delta) Decode(dst []byte) ([]byte, error) {
 	return appendDecoded(dst, d.Base64)
+}
+
+// ID returns the requestId as an integer greater than 0, if it is written as package executor writes
+// it: in decimal digits, without a sign or leading zeros.
+func (d *Delta) ID() (int64, bool) {
+	id := d.RequestID
+	if len(id) == 0 || id[0] < '1' || id[0] > '9' {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(string(id), 10, 64)
+	return n, err == nil
 }
 
 // Size returns the maximum number of bytes that Decode appends.
@@ -81,13 +93,36 @@ func appendBase64(dst, data []byte) []byte {
 	return dst
 }
 
-// appendDecoded appends the decoded text. If it fails, the result must not be used.
+// appendDecoded appends the decoded text. If it fails, the result must not be used. The text must
+// be what an encoder writes: padded, without line breaks, and with unused bits of 0.
 func appendDecoded(dst, text []byte) ([]byte, error) {
 	n, size := len(dst), decodedLen(text)
 	dst = slices.Grow(dst, size)
 	k, err := base64.StdEncoding.Decode(dst[n:n+size], text)
+	if err == nil && !canonical(dst[n:n+k], text) {
+		err = errNotCanonical
+	}
 	return dst[:n+k], err
 }
+
+var errNotCanonical = errors.New("line breaks or unused bits in base64")
+
+// canonical reports whether text is the encoding of data. It relies on text being valid apart from
+// line breaks and unused bits, which decoders accept.
+func canonical(data, text []byte) bool {
+	if len(text) != base64.StdEncoding.EncodedLen(len(data)) {
+		return false // line breaks
+	}
+	switch n := len(data); n % 3 {
+	case 1:
+		return text[len(text)-3] == alphabet[data[n-1]&0x03<<4]
+	case 2:
+		return text[len(text)-2] == alphabet[data[n-1]&0x0f<<2]
+	}
+	return true
+}
+
+const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 // decodedLen returns the maximum number of bytes that text decodes to.
 func decodedLen(text []byte) int { return base64.StdEncoding.DecodedLen(len(text)) }

@@ -33,6 +33,8 @@ const (
 	MaxFrame = 16 << 20
 	// MaxDelta bounds the decoded piece of a body in one delta, in bytes.
 	MaxDelta = 1 << 20
+	// MaxHeaders bounds the header fields of a request or a response.
+	MaxHeaders = 10_000
 	// maxDepth bounds the nesting of a message. The limits of executors are similar.
 	maxDepth = 127
 )

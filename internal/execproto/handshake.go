@@ -10,6 +10,7 @@ import (
 type Environment struct {
 	Version       string // of the executor
 	HeaderEnvVars bool   // the executor can fill headers from its environment
+	HTTPReady     bool   // the first request of a link is as fast as the next ones; an extension of package agent
 }
 
 // AppendInitialize appends the request that starts the handshake. The request does not resume a
@@ -26,7 +27,7 @@ const Initialized = `{"method":"` + MethodInitialized + `","params":{}}`
 var (
 	initializeResult  = object{members: []string{"environmentInfo"}}
 	environmentObject = object{members: []string{"executorVersion", "capabilities"}}
-	capabilityObject  = object{members: []string{"httpHeaderEnvVars"}}
+	capabilityObject  = object{members: []string{"httpHeaderEnvVars", "httpReady"}}
 )
 
 // ReadEnvironment reads the result of initialize.
@@ -50,11 +51,14 @@ func (e *Environment) read(c *jsonrpc.Cursor) {
 		case member == "executorVersion":
 			e.Version = c.String()
 		case member == "capabilities":
-			capabilityObject.read(c, func(string) {
-				if c.Kind() == jsonrpc.Bool {
-					e.HeaderEnvVars = c.Bool()
-				} else {
+			capabilityObject.read(c, func(capability string) {
+				switch {
+				case c.Kind() != jsonrpc.Bool:
 					c.Skip()
+				case capability == "httpReady":
+					e.HTTPReady = c.Bool()
+				default:
+					e.HeaderEnvVars = c.Bool()
 				}
 			})
 		}

@@ -48,6 +48,24 @@ var (
 	errID       = errors.New("the id is neither a number nor a string")
 )
 
+// FindID returns the raw ID of a request of which only the beginning may be known. The ID must be
+// the first member, as all clients write it. It returns nil if it is not there.
+func FindID(beginning []byte) []byte {
+	c := jsonrpc.NewCursor(beginning, maxDepth)
+	c.EnterObject()
+	if key, ok := c.NextKey(); !ok || string(key) != "id" {
+		return nil
+	}
+	if k := c.Kind(); k != jsonrpc.Number && k != jsonrpc.String {
+		return nil
+	}
+	raw := c.Skip()
+	if c.Err() != nil || c.Left() == 0 { // the beginning may end within a number
+		return nil
+	}
+	return raw
+}
+
 // Read reads the message in data into m, after resetting it.
 func (m *Message) Read(data []byte) error {
 	*m = Message{}

@@ -130,3 +130,22 @@ func TestStage(t *testing.T) {
 		require.False(t, ok, text)
 	}
 }
+
+func TestFindID(t *testing.T) {
+	for text, id := range map[string]string{
+		`{"id":7,"method":"x`: "7", `{ "id" : "a" ,`: `"a"`, `{"id":-1,"x":`: "-1", `{"id":"a"}`: `"a"`,
+		``: "", `{`: "", `{"id":7`: "", `{"id":"a`: "", `{"id":null,`: "", `{"id":{},`: "", `{"id":[1],`: "", `{"method":"x","id":7}`: "", `[{"id":7,`: "",
+	} {
+		require.Equal(t, id, string(FindID([]byte(text))), text)
+	}
+}
+
+func TestTooManyHeaders(t *testing.T) {
+	text := func(n int) []byte {
+		return []byte(`{"status":200,"headers":[` + strings.TrimSuffix(strings.Repeat(`{"name":"a","value":""},`, n), ",") + `]}`)
+	}
+	_, err := ReadHTTPResponse(text(MaxHeaders))
+	require.NoError(t, err)
+	_, err = ReadHTTPResponse(text(MaxHeaders + 1))
+	require.ErrorContains(t, err, "more than 10000 headers")
+}

@@ -2,12 +2,16 @@ package execproto
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-var errBody = errors.New("bodyBase64 is not base64")
+var (
+	errBody    = errors.New("bodyBase64 is not base64")
+	errHeaders = fmt.Errorf("more than %d headers", MaxHeaders)
+)
 
 // HTTPRequest is the parameters of http/request.
 type HTTPRequest struct {
@@ -15,7 +19,7 @@ type HTTPRequest struct {
 	URL       string
 	Headers   []Header
 	Body      []byte
-	TimeoutMs int64 // bounds the whole exchange with its body; negative means no limit
+	TimeoutMs int64 // bounds the whole exchange with its body; negative means no limit, and so does 0 when sent
 	Stop      bool  // redirects are returned and not followed
 	RequestID string
 	Stream    bool // the body follows in deltas
@@ -28,7 +32,7 @@ type Header struct {
 	EnvVar      string
 }
 
-// AppendHTTPRequest appends the request, without a timeout.
+// AppendHTTPRequest appends the request.
 func AppendHTTPRequest(dst []byte, id int64, r *HTTPRequest) []byte {
 	dst = strconv.AppendInt(append(dst, `{"id":`...), id, 10)
 	dst = jsonrpc.AppendString(append(dst, `,"method":"`+MethodHTTPRequest+`","params":{"method":`...), r.Method)
@@ -37,6 +41,9 @@ func AppendHTTPRequest(dst []byte, id int64, r *HTTPRequest) []byte {
 	if len(r.Body) > 0 {
 		dst = appendBase64(append(dst, `,"bodyBase64":"`...), r.Body)
 		dst = append(dst, '"')
+	}
+	if r.TimeoutMs > 0 {
+		dst = strconv.AppendInt(append(dst, `,"timeoutMs":`...), r.TimeoutMs, 10)
 	}
 	policy := "follow"
 	if r.Stop {
@@ -105,6 +112,10 @@ func ReadHTTPRequest(params []byte) (*HTTPRequest, error) {
 func readHeaders(c *jsonrpc.Cursor) (headers []Header) {
 	c.EnterArray()
 	for c.NextElement() {
+		if len(headers) == MaxHeaders {
+			c.Fail(errHeaders)
+			return nil
+		}
 		var h Header
 		headerObject.read(c, func(member string) {
 			switch member {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 
@@ -22,6 +23,9 @@ type Executor struct {
 	MaxMessage int
 	// Greet, if set, performs the handshake instead of the default one.
 	Greet func(*Link)
+	// WarmUp, if set, receives the warm-up of each link at the end of the default handshake. It may
+	// answer the request with Fail. If it is nil, the executor announces that it needs no warm-up.
+	WarmUp func(*Request)
 	// Serve, if set, serves each link after its handshake. Accept does not return such links.
 	Serve func(*Link)
 
@@ -52,7 +56,7 @@ func (x *Executor) Dial(context.Context) (link.Link, error) {
 	x.mu.Lock()
 	x.dials++
 	away := x.away
-	limit, greet, serve := x.MaxMessage, x.Greet, x.Serve
+	limit, greet, serve, warmUp := x.MaxMessage, x.Greet, x.Serve, x.WarmUp
 	x.mu.Unlock()
 	if away != nil {
 		return nil, away
@@ -67,7 +71,7 @@ func (x *Executor) Dial(context.Context) (link.Link, error) {
 	go func() {
 		if greet != nil {
 			greet(l)
-		} else if err := l.greet(); err != nil {
+		} else if err := l.greet(warmUp); err != nil {
 			return
 		}
 		if serve != nil {
@@ -84,6 +88,13 @@ func (x *Executor) Away(err error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.away = err
+}
+
+// Change runs f, which changes exported fields, while no dial reads them.
+func (x *Executor) Change(f func()) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	f()
 }
 
 // Dials returns the number of dials so far.
@@ -107,9 +118,9 @@ func (x *Executor) CutAll() {
 	}
 }
 
-const hello = `{"sessionId":"s","environmentInfo":{"executorVersion":"test","capabilities":{"httpHeaderEnvVars":true}}}`
+const hello = `{"sessionId":"s","environmentInfo":{"executorVersion":"test","capabilities":{"httpHeaderEnvVars":true,"httpReady":%t}}}`
 
-func (l *Link) greet() error {
+func (l *Link) greet(warmUp func(*Request)) error {
 	m, err := l.Next()
 	if err != nil {
 		return err
@@ -118,12 +129,19 @@ func (l *Link) greet() error {
 		return errors.New("the first message is not initialize")
 	}
 	l.Hello = m.Params
-	if err := l.Send(execproto.AppendResult(nil, m.RawID, []byte(hello))); err != nil {
+	if err := l.Send(execproto.AppendResult(nil, m.RawID, fmt.Appendf(nil, hello, warmUp == nil))); err != nil {
 		return err
 	}
 	m, err = l.Next()
 	if err == nil && m.Method != execproto.MethodInitialized {
 		return errors.New("initialize is not followed by initialized")
+	}
+	if err != nil || warmUp == nil {
+		return err
+	}
+	r, err := l.NextRequest()
+	if err == nil {
+		warmUp(r)
 	}
 	return err
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 )
@@ -16,8 +15,8 @@ type Lines struct {
 	out  io.WriteCloser
 	r    *bufio.Reader
 	max  int
-	line []byte // buffer for a line that is longer than the reader's buffer
-	err  error  // the error of Receive, which is final
+	long inbox // for a line that is longer than the reader's buffer
+	err  error // the error of Receive, which is final
 	w    []byte
 	end  sync.Once
 }
@@ -26,8 +25,15 @@ type Lines struct {
 // messages, in bytes. Close closes both streams. To keep the contract of [Link], closing a stream
 // must end a Read or Write in progress, as it does on pipes.
 func NewLines(in io.ReadCloser, out io.WriteCloser, maxMessage int) *Lines {
-	return &Lines{in: in, out: out, r: bufio.NewReaderSize(in, readBuffer), max: maxMessage}
+	return &Lines{
+		in: in, out: out, max: maxMessage,
+		r:    bufio.NewReaderSize(in, readBuffer),
+		long: inbox{max: maxMessage + len("\r\n")},
+	}
 }
+
+// Meter sets what counts the memory for messages that are received. Call it before Receive.
+func (l *Lines) Meter(m Meter) { l.long.meter = m }
 
 // Send writes one line.
 func (l *Lines) Send(message []byte) error {
@@ -55,12 +61,15 @@ func sent(n, message int, err error) error {
 // Receive reads one line.
 func (l *Lines) Receive() ([]byte, error) {
 	for l.err == nil {
-		var line []byte
-		if line, l.err = l.readLine(); l.err != nil && l.err != io.EOF {
+		line, err := l.readLine()
+		if err == ErrNoRoom {
+			return line, err
+		}
+		if l.err = err; err != nil && err != io.EOF {
 			break // a partial line is not a message
 		}
 		if line = bytes.TrimSpace(line); len(line) > l.max {
-			l.err = fmt.Errorf("%w of %d bytes", ErrTooLarge, l.max)
+			l.err = tooLarge(l.max)
 		} else if len(line) > 0 {
 			return line, nil
 		}
@@ -68,24 +77,51 @@ func (l *Lines) Receive() ([]byte, error) {
 	return nil, l.err
 }
 
-// readLine reads a line, or the beginning of a line that exceeds the limit.
+// readLine reads a line. The error is io.EOF for the last line of the stream.
 func (l *Lines) readLine() ([]byte, error) {
+	l.long.reset()
+	if _, err := l.r.Peek(1); err != nil {
+		return nil, err
+	}
+	l.long.begun()
+	defer l.long.arrived()
 	line, err := l.r.ReadSlice('\n')
 	if err != bufio.ErrBufferFull {
 		return line, err
 	}
-	if cap(l.line) > keepBuffer {
-		l.line = nil
+	rest := &lineReader{r: l.r, part: line}
+	if err := l.long.receive(rest); err != nil {
+		return l.long.buf, err
 	}
-	l.line = append(l.line[:0], line...)
-	for err == bufio.ErrBufferFull {
-		if len(l.line) > l.max+len("\r\n") {
-			return l.line, nil
+	return l.long.buf, rest.end
+}
+
+// lineReader reads one line of r. It returns io.EOF at the end of the line.
+type lineReader struct {
+	r    *bufio.Reader
+	part []byte // read from r, not yet returned
+	done bool   // part is the last one
+	end  error  // io.EOF if the line ends with the stream
+}
+
+func (l *lineReader) Read(p []byte) (int, error) {
+	if len(l.part) == 0 {
+		if l.done {
+			return 0, io.EOF
 		}
-		line, err = l.r.ReadSlice('\n')
-		l.line = append(l.line, line...)
+		var err error
+		l.part, err = l.r.ReadSlice('\n')
+		l.done = err != bufio.ErrBufferFull
+		switch {
+		case err == io.EOF:
+			l.end = err
+		case err != nil && l.done:
+			return 0, err
+		}
 	}
-	return l.line, err
+	n := copy(p, l.part)
+	l.part = l.part[n:]
+	return n, nil
 }
 
 // Close closes both streams.

@@ -1,7 +1,6 @@
 package link
 
 import (
-	"fmt"
 	"io"
 	"net"
 	"sync/atomic"
@@ -20,8 +19,7 @@ const (
 type WebSocket struct {
 	conn   *websocket.Conn
 	raw    net.Conn // below TLS
-	max    int
-	buf    []byte
+	in     inbox
 	err    error // the error of Receive, which is final
 	closed atomic.Bool
 
@@ -32,7 +30,7 @@ type WebSocket struct {
 // connection below conn and its TLS: closing raw never blocks.
 func NewWebSocket(conn *websocket.Conn, raw net.Conn, maxMessage int) *WebSocket {
 	conn.SetReadLimit(0) // Receive has its own limit: gorilla's writes to the peer
-	w := &WebSocket{conn: conn, raw: raw, max: maxMessage}
+	w := &WebSocket{conn: conn, raw: raw, in: inbox{max: maxMessage}}
 	pong := conn.PingHandler()
 	conn.SetPingHandler(func(data string) error {
 		if w.sending.Load() {
@@ -42,6 +40,9 @@ func NewWebSocket(conn *websocket.Conn, raw net.Conn, maxMessage int) *WebSocket
 	})
 	return w
 }
+
+// Meter sets what counts the memory for messages that are received. Call it before Receive.
+func (w *WebSocket) Meter(m Meter) { w.in.meter = m }
 
 // Send sends one text message.
 func (w *WebSocket) Send(message []byte) error {
@@ -56,7 +57,10 @@ func (w *WebSocket) Receive() ([]byte, error) {
 		return nil, w.err
 	}
 	message, err := w.receive()
-	if err != nil && w.closed.Load() {
+	switch {
+	case err == ErrNoRoom:
+		return message, err
+	case err != nil && w.closed.Load():
 		err = net.ErrClosed
 	}
 	w.err = err
@@ -64,6 +68,7 @@ func (w *WebSocket) Receive() ([]byte, error) {
 }
 
 func (w *WebSocket) receive() ([]byte, error) {
+	w.in.reset()
 	_, r, err := w.conn.NextReader()
 	if websocket.IsCloseError(err, farewells...) {
 		return nil, io.EOF
@@ -71,26 +76,13 @@ func (w *WebSocket) receive() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cap(w.buf) > keepBuffer || w.buf == nil {
-		w.buf = make([]byte, 0, readBuffer)
+	w.in.begun()
+	defer w.in.arrived()
+	err = w.in.receive(r)
+	if err != nil && err != ErrNoRoom {
+		return nil, err
 	}
-	buf := w.buf[:0]
-	for err == nil && len(buf) <= w.max {
-		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
-		}
-		var n int
-		n, err = r.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-	}
-	w.buf = buf
-	switch {
-	case len(buf) > w.max:
-		return nil, fmt.Errorf("%w of %d bytes", ErrTooLarge, w.max)
-	case err == io.EOF:
-		return buf, nil
-	}
-	return nil, fmt.Errorf("in the middle of a message: %w", err)
+	return w.in.buf, err
 }
 
 // farewells are the close codes of a normal end between messages. The last code means that the

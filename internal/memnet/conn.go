@@ -126,7 +126,9 @@ func (c *Conn) Write(p []byte) (int, error) {
 		}
 		room := min(c.out.limit-len(c.out.buf), len(p)-n)
 		c.out.buf = append(c.out.buf, p[n:n+room]...)
-		c.link.cond.Broadcast()
+		if room > 0 { // otherwise two Writes that both wait would wake each other for ever
+			c.link.cond.Broadcast()
+		}
 		if n += room; n == len(p) {
 			return n, nil
 		}

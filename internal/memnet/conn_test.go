@@ -127,6 +127,21 @@ func TestBackPressure(t *testing.T) {
 	})
 }
 
+// Two Writes that wait for room, one in each direction, wait quietly.
+func TestBackPressureBothWays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := pair(t, New())
+		var writing sync.WaitGroup
+		for _, c := range []*Conn{a, b} {
+			writing.Go(func() { _, _ = c.Write(make([]byte, 1<<20)) })
+		}
+		synctest.Wait() // it returns when both are blocked
+		require.NoError(t, a.Close())
+		require.NoError(t, b.Close())
+		writing.Wait()
+	})
+}
+
 func TestDefaultBuffer(t *testing.T) {
 	bothWays(t, func(t *testing.T, a, _ *Conn) {
 		t.Helper()

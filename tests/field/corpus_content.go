@@ -53,7 +53,13 @@ var content = []Quirk{
 		Want: works(),
 	},
 	{
-		ID: "F55", Kind: Content, Sends: "the body is compressed although the client did not request it, with or without Content-Encoding",
+		ID: "F55", Kind: Content, Sends: "JSON or an event stream is compressed with gzip although the client did not request it",
+		Sources: []string{"envoyproxy/ai-gateway#1996"},
+		Scripts: each("tools/call", zipped(typeJSON, "$OK"), zipped(typeEvents, event)), Want: works(),
+		CLI: prints("call $URL t", "ok"),
+	},
+	{
+		ID: "F55b", Kind: Content, Sends: "the body is compressed in another way than gzip, or without Content-Encoding",
 		Sources: []string{"envoyproxy/ai-gateway#1996"},
 		Scripts: each("tools/call", with("Content-Encoding", "br", message("\x13\xe5p")), message("\x13\xe5p")),
 		Want:    fails(mcpclient.KindProtocol, mcpclient.Unknown, "tools/call"),

@@ -1,6 +1,9 @@
 package field
 
 import (
+	"bytes"
+	"compress/gzip"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -161,6 +164,20 @@ func with(name string, value string, answer Answer) Answer {
 		header := x.w.Header()
 		header[name] = append(header[name], x.expand(value))
 		return answer(x)
+	}
+}
+
+// zipped replies with a body that is compressed with gzip.
+func zipped(contentType, body string) Answer {
+	return func(x *Exchange) bool {
+		var packed bytes.Buffer
+		w := gzip.NewWriter(&packed)
+		_, _ = io.WriteString(w, x.expand(body))
+		_ = w.Close()
+		x.w.Header().Set("Content-Encoding", "gzip")
+		x.w.Header().Set("Content-Type", contentType)
+		_, _ = x.w.Write(packed.Bytes())
+		return true
 	}
 }
 

@@ -9,7 +9,8 @@ const (
 
 // executorMutants are defects of packages executor and agent.
 func executorMutants() []mutant {
-	return slices.Concat(executorStages(), executorLimits(), executorLinks(), agentPolicy(), agentSecrets(), agentExchanges())
+	return slices.Concat(executorStages(), executorLimits(), executorLinks(), executorPool(), agentPolicy(), agentSecrets(), agentExchanges(),
+		agentBudget())
 }
 
 // executorStages are defects in tracking how far a request got, in matching messages to exchanges,
@@ -92,8 +93,8 @@ func executorLimits() []mutant {
 			test: "TestRequestsThatCannotBeSent",
 		},
 		{
-			name: "executor: one more link than MaxLinks is opened", file: inExecutor + "pool.go",
-			old: `if p.total < p.opts.MaxLinks {`, new: `if p.total <= p.opts.MaxLinks {`,
+			name: "executor: one more link than MaxLinks is opened", file: inExecutor + "grow.go",
+			old: `p.total() >= p.opts.MaxLinks || p.closed`, new: `p.total() > p.opts.MaxLinks || p.closed`,
 			test: "TestWaitersAreServedInOrder",
 		},
 		{
@@ -148,6 +149,67 @@ func executorLinks() []mutant {
 			name: "executor: a variable of the executor's environment goes to another virtual host", file: inExecutor + "request.go",
 			old: `(req.Host == "" || req.Host == req.URL.Host)`, new: `req.URL.Host != ""`,
 			test: "TestHeadersFromEnv",
+		},
+	}
+}
+
+// executorPool are defects in making links and in granting them.
+func executorPool() []mutant {
+	return []mutant{
+		{
+			name: "executor: one waiter makes many links", file: inExecutor + "grow.go",
+			old: `if wanted <= len(g.makings) ||`, new: `if wanted == 0 ||`,
+			test: "TestGrowthWithCheapLinks",
+		},
+		{
+			name: "executor: links that are dear are made ten at a time", file: inExecutor + "grow.go",
+			old: `max(1, int(burst/g.price))`, new: `10`,
+			test: "TestGrowthUnderSlowCalls",
+		},
+		{
+			name: "executor: a burst of short calls makes links", file: inExecutor + "grow.go",
+			old: `w.joined.Add(2*g.price)`, new: `w.joined`,
+			test: "TestBurstOfShortCalls",
+		},
+		{
+			name: "executor: calls behind a slow head wait for a whole price", file: inExecutor + "grow.go",
+			old: `min(g.price, patience)`, new: `g.price`,
+			test: "TestCallBehindASlowHead",
+		},
+		{
+			name: "executor: waiters lose their turn when a making fails", file: inExecutor + "waiters.go",
+			old: `return cmp.Compare(a.turn, b.turn)`, new: `return cmp.Compare(b.turn, a.turn)`,
+			test: "TestTurnsAfterAFailedMaking",
+		},
+		{
+			name: "executor: a link that is granted as its waiter gives up is lost", file: inExecutor + "waiters.go",
+			old: `g.c.unused()`, new: `_ = g.c`,
+			test: "TestGrantThatComesTooLate",
+		},
+		{
+			name: "executor: a making ends with the waiter that it began for", file: inExecutor + "making.go",
+			old: `context.WithoutCancel(w.values)`, new: `w.values`,
+			test: "TestUnwantedMaking",
+		},
+		{
+			name: "executor: nothing bounds a making for which no exchange waits", file: inExecutor + "making.go",
+			old: `m.cancel(errUnwanted)`, new: `_ = errUnwanted`,
+			test: "TestUnboundedMaking",
+		},
+		{
+			name: "executor: a link whose warm-up has no answer is not used for an hour", file: inExecutor + "warm.go",
+			old: `time.NewTimer(warmLimit)`, new: `time.NewTimer(time.Hour)`,
+			test: "TestSilentWarmUp",
+		},
+		{
+			name: "executor: streams share a link although they could have their own", file: inExecutor + "streams.go",
+			old: `return p.streams >= p.streamLimit() ||`, new: `return p.streams > 0 ||`,
+			test: "TestStreamsWaitForTheirOwnLinks",
+		},
+		{
+			name: "executor: the executor chooses a coding that nobody asked for", file: inExecutor + "request.go",
+			old: `!has(headers, "Accept-Encoding")`, new: `c.fromEnv && !has(headers, "Accept-Encoding")`,
+			test: "TestRequestForms",
 		},
 	}
 }
@@ -214,12 +276,12 @@ func agentSecrets() []mutant {
 		},
 		{
 			name: "agent: a header from the environment follows a redirect elsewhere", file: inAgent + "redirect.go",
-			old: `for _, name := range o.secret {`, new: `for _, name := range o.secret[:0] {`,
+			old: `return !describing[name] || slices.Contains(o.secret, name)`, new: `return !describing[name] && !slices.Contains(o.secret, name)`,
 			test: "TestRedirects",
 		},
 		{
 			name: "agent: credentials follow a redirect elsewhere", file: inAgent + "redirect.go",
-			old: `[]string{"Authorization", "Cookie", "Proxy-Authorization"}`, new: `[]string{"Cookie", "Proxy-Authorization"}`,
+			old: `"Accept": true, "Accept-Encoding"`, new: `"X-Api-Key": true, "Accept": true, "Accept-Encoding"`,
 			test: "TestRedirects",
 		},
 	}
@@ -244,13 +306,13 @@ func agentExchanges() []mutant {
 			test: "TestBufferedResponse",
 		},
 		{
-			name: "agent: the request bodies of a link have no common limit", file: inAgent + "slots.go",
-			old: `t.held+size > maxHeld {`, new: `t.held < 0 {`,
-			test: "TestHeldBodies",
+			name: "agent: exchanges hold memory that does not count", file: inAgent + "session.go",
+			old: `if !s.account.swap(s.copied, e.held) {`, new: `if e.held = s.copied; e.held < 0 {`,
+			test: "TestStats",
 		},
 		{
 			name: "agent: a link has any number of exchanges", file: inAgent + "slots.go",
-			old: `if t.room == 0 ||`, new: `if t.room < 0 && t.free < 0 ||`,
+			old: `if t.room == 0 {`, new: `if t.room < 0 && t.free < 0 {`,
 			test: "TestSlots",
 		},
 		{
@@ -267,6 +329,60 @@ func agentExchanges() []mutant {
 			name: "agent: a body that breaks off ends without an error", file: inAgent + "exchange.go",
 			old: `if end != io.EOF {`, new: `if end == nil {`,
 			test: "TestFailures",
+		},
+	}
+}
+
+// agentBudget are defects that let a client use the memory of others.
+func agentBudget() []mutant {
+	return []mutant{
+		{
+			name: "agent: a greedy link may use the whole budget", file: inAgent + "budget.go",
+			old: `held > b.small && held > 2*(b.limit-b.limit/4-total)`, new: `held > b.limit && held > b.small`,
+			test: "TestSharesOfABudget",
+		},
+		{
+			name: "agent: links that never give anything back are kept", file: inAgent + "budget.go",
+			old: `b.evict(greedy * held)`, new: `_ = greedy`,
+			test: "TestGreedyLinksAreEnded",
+		},
+		{
+			name: "agent: a full budget ends no link", file: inAgent + "budget.go",
+			old: `if total > b.limit-b.limit/8 {`, new: `if total > b.limit {`,
+			test: "TestGreedyLinksAreEnded",
+		},
+		{
+			name: "agent: a message that never ends keeps its memory", file: inAgent + "inbound.go",
+			old: `m.late.Reset(m.timeout)`, new: `_ = m.timeout`,
+			test: "TestMessageThatIsLate",
+		},
+		{
+			name: "agent: a response that is not streamed does not count", file: inAgent + "response.go",
+			old: `if !e.hold(size) {`, new: `if e.held += size; !e.s.account.try(0) {`,
+			test: "TestResponseOverTheBudget|TestHostileClients",
+		},
+		{
+			name: "agent: an exchange frees its place although its client reads nothing", file: inAgent + "exchange.go",
+			old: `	e.s.release()
+	if why != nil {`, new: `	e.s.release()
+	e.s.slots.leave(&exchange{})
+	if why != nil {`,
+			test: "TestUnreadResponsesKeepTheirPlaces",
+		},
+		{
+			name: "link: a message grows without asking its meter", file: "internal/link/inbox.go",
+			old: `case size <= readBuffer || in.meter == nil:`, new: `case size > 0 || in.meter == nil:`,
+			test: "TestMeter",
+		},
+		{
+			name: "agent: the Host header is not judged", file: inAgent + "request.go",
+			old: `if o.host != "" {`, new: `if o.host == "" && u.Host == "" {`,
+			test: "TestHostHeaderThatThePolicyRefuses",
+		},
+		{
+			name: "agent: the variables of the environment are open to every program", file: inAgent + "listen.go",
+			old: `!opts.HeaderEnvWithoutToken {`, new: `opts.HeaderEnv == nil {`,
+			test: "TestHeaderEnvRequiresAToken",
 		},
 	}
 }

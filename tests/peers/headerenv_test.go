@@ -21,7 +21,7 @@ func TestExecutorFillsInASecretHeader(t *testing.T) {
 		"codex": func(t *testing.T, _ string) *peer.Executor { t.Helper(); return peer.StartCodex(t) },
 		"agent": func(t *testing.T, origin string) *peer.Executor {
 			t.Helper()
-			return peer.StartAgent(t, "-allow-env", peer.CodexVariable+"="+origin)
+			return peer.StartAgent(t, "-allow-env-without-token", "-allow-env", peer.CodexVariable+"="+origin)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

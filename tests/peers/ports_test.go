@@ -3,6 +3,7 @@ package peers_test
 import (
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/hawser-mcp/hawser/tests/peers/peer"
@@ -46,9 +47,12 @@ func TestPortsPrintTheSame(t *testing.T) {
 				if output, err := build.CombinedOutput(); err != nil {
 					t.Fatalf("%v\n%s", err, output)
 				}
-				output, err := exec.CommandContext(t.Context(), program, server.URL).CombinedOutput()
+				run := exec.CommandContext(t.Context(), program, server.URL)
+				var complaints strings.Builder
+				run.Stderr = &complaints // the SDKs log there
+				output, err := run.Output()
 				if err != nil || string(output) != want {
-					t.Errorf("%v, printed:\n%s\nwant:\n%s", err, output, want)
+					t.Errorf("%v, printed:\n%s\nwant:\n%s\nand to stderr:\n%s", err, output, want, complaints.String())
 				}
 			})
 		}

@@ -75,6 +75,7 @@ var harmlessTypes = map[string]string{
 	"transport/executor.ProtocolError":      ofError,
 	"transport/executor.RefusedError":       ofError,
 	"transport/executor/agent.Policy":       "it has the names of hosts, addresses and rules",
+	"transport/executor/agent.Stats":        ofNumbers,
 	"transport/executor/agent.PolicyError":  ofError,
 	"transport/transporttest.Buffering":     ofTests,
 	"transport/transporttest.Config":        ofTests,

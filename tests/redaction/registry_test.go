@@ -67,6 +67,7 @@ var secretTypes = map[string]func(t *testing.T) []any{
 	"transport/executor.HeaderFromEnv": func(*testing.T) []any { return []any{&executorOptions().HeadersFromEnv[0]} },
 	"transport/executor executor":      func(t *testing.T) []any { return []any{executorTransport(t)} },
 	"transport/executor/agent.Options": func(*testing.T) []any { return []any{agentOptions()} },
+	"transport/executor/agent.Budget":  func(*testing.T) []any { return []any{agent.NewBudget(0), new(agent.Budget)} },
 	"transport/executor/agent.Listener": func(t *testing.T) []any {
 		return []any{listener(t), new(agent.Listener)}
 	},

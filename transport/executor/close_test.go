@@ -24,6 +24,7 @@ func TestClose(t *testing.T) {
 			read <- err
 		}()
 		headless := w.post(w.Context())
+		time.Sleep(5 * quick) // until it has a link of its own
 		synctest.Wait()
 		var waits []<-chan outcome
 		for range 70 {

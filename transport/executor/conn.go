@@ -34,6 +34,10 @@ type conn struct {
 	space  chan struct{} // wakes the reader, which may be waiting for a slow consumer
 	over   chan struct{} // closed when the link has ended
 
+	took time.Duration // what making the link took, with its warm-up; set before the link is used
+	cold bool          // the link was made without a warm-up that it may need; likewise
+	warm warmUp        // used only by the reader after it has started
+
 	stalled  atomic.Bool  // the reader waits for a slow consumer
 	resumed  atomic.Int64 // when stalled last became false, in nanoseconds since 1970
 	buffered atomic.Int64 // unread bytes of all bodies
@@ -52,8 +56,9 @@ type conn struct {
 
 // outgoing is a message for the writer.
 type outgoing struct {
-	frame *[]byte
-	e     *exchange // nil for a response to a request of the executor
+	frame   *[]byte
+	e       *exchange // nil for the warm-up, and for a response to a request of the executor
+	refusal bool      // a response to a request of the executor
 }
 
 const maxRefusals = 16
@@ -89,7 +94,7 @@ func (c *conn) begin(e *exchange, frame *[]byte) bool {
 	c.live++
 	c.claims = max(0, c.claims-1)
 	c.served++
-	c.queue = append(c.queue, outgoing{frame, e})
+	c.queue = append(c.queue, outgoing{frame: frame, e: e})
 	c.mu.Unlock()
 	signal(c.outbox)
 	return true
@@ -251,6 +256,25 @@ func (c *conn) takes() bool {
 func (c *conn) share() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.admits() {
+		return false
+	}
+	c.claims++
+	c.sharing.Store(true)
+	signal(c.space) // the reader may be waiting for a slow consumer
+	return true
+}
+
+// shareable returns how many exchanges are open on the link, and whether share would succeed.
+func (c *conn) shareable() (open int, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.exchanges), c.admits()
+}
+
+// admits reports whether every exchange on the link has received its head, and there is one. The
+// caller holds mu.
+func (c *conn) admits() bool {
 	if c.err != nil || c.retired || c.claims > 0 || len(c.exchanges) == 0 {
 		return false
 	}
@@ -259,9 +283,6 @@ func (c *conn) share() bool {
 			return false
 		}
 	}
-	c.claims++
-	c.sharing.Store(true)
-	signal(c.space) // the reader may be waiting for a slow consumer
 	return true
 }
 

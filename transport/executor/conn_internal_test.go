@@ -88,16 +88,15 @@ func TestLinkInUseAgainIsNotClosed(t *testing.T) {
 func TestGrantThatComesTooLate(t *testing.T) {
 	c, _ := idleConn(t)
 	opts := (*Options)(nil).withDefaults()
-	p := newPool(nil, &opts)
+	p := newPool(nil, nil, &opts)
 	c.owner = p
-	p.members[c] = &member{}
-	p.total = 1
+	p.members[c] = new(member)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	given := 0
 	for given == 0 { // select may choose either of the two ready cases
-		w := &waiter{grant: make(chan *conn, 1)}
-		w.grant <- c
+		w := &waiter{grants: make(chan grant, 1)}
+		w.grants <- grant{c: c}
 		if got, err := p.await(ctx, w); err == nil {
 			require.Same(t, c, got)
 			continue
@@ -105,7 +104,7 @@ func TestGrantThatComesTooLate(t *testing.T) {
 		given = len(p.idle)
 		require.Equal(t, []*conn{c}, p.idle)
 	}
-	require.Equal(t, 1, p.total)
+	require.Equal(t, 1, p.total())
 }
 
 // Any number of concurrent failures increases the delay by one step only.

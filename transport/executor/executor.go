@@ -28,8 +28,7 @@ type executor struct {
 	dial    func(ctx context.Context) (Link, error) // nil if there is a single link
 	links   links
 	pace    pacer
-	dials   chan struct{} // has one element for each dial in progress
-	ids     atomic.Int64  // last message ID; IDs continue when a link is replaced
+	ids     atomic.Int64 // last message ID; IDs continue when a link is replaced
 
 	closing context.Context // ends with Close
 	end     context.CancelCauseFunc
@@ -37,7 +36,7 @@ type executor struct {
 }
 
 func newExecutor(opts *Options) (*executor, error) {
-	t := &executor{opts: opts.withDefaults(), dials: make(chan struct{}, maxDials)}
+	t := &executor{opts: opts.withDefaults()}
 	for _, f := range t.opts.HeadersFromEnv {
 		h, err := f.parse()
 		if err != nil {
@@ -65,9 +64,9 @@ func (t *executor) start(ctx context.Context, dial func(context.Context) (Link, 
 	if t.opts.Shared {
 		t.links = newShared(t.open)
 	} else {
-		t.links = newPool(t.open, &t.opts)
+		t.links = newPool(t.open, t.owned.Go, &t.opts)
 	}
-	c, err := t.links.acquire(ctx, false)
+	c, err := t.links.acquire(ctx, new(waiter))
 	if err != nil {
 		_ = t.Close()
 		return nil, fmt.Errorf("executor: %w", err)
@@ -123,7 +122,7 @@ func (t *executor) RoundTrip(req *http.Request) (*http.Response, error) {
 			now = time.Now() // the exchange had a link, so the time spent waiting for it does not count
 		}
 		if began.IsZero() {
-			began = now
+			began = later(now, c.waiter.failing) // nor the time before the link was dialed
 		}
 		if time.Since(began)+t.pace.pause() >= t.opts.Reconnect {
 			return nil, err
@@ -139,7 +138,10 @@ func (t *executor) try(c *call) (resp *http.Response, again bool, err error) {
 	if err != nil {
 		return nil, false, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "send request", Err: err}
 	}
-	l, err := t.links.acquire(ctx, c.sharedStream)
+	if c.waiter.turn == 0 {
+		c.waiter.turn = id
+	}
+	l, err := t.links.acquire(ctx, &c.waiter)
 	if err != nil {
 		freeFrame(frame)
 		return nil, !transport.IsPermanent(err) && ctx.Err() == nil, err
@@ -189,12 +191,7 @@ func (t *executor) open(ctx context.Context, o owner) (*conn, error) {
 			return nil, t.openFailed(ctx, err)
 		}
 	}
-	select {
-	case t.dials <- struct{}{}:
-	case <-ctx.Done():
-		return nil, t.openFailed(ctx, context.Cause(ctx))
-	}
-	defer func() { <-t.dials }()
+	began := time.Now()
 	ctx, end := t.handshakeTime(ctx)
 	defer end()
 	l, err := t.dial(ctx)
@@ -205,6 +202,10 @@ func (t *executor) open(ctx context.Context, o owner) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := t.awaitWarm(c); err != nil {
+		return nil, t.openFailed(ctx, err)
+	}
+	c.took = time.Since(began)
 	t.pace.succeeded()
 	return c, nil
 }
@@ -251,6 +252,7 @@ func (t *executor) connect(ctx context.Context, l Link, o owner) (*conn, error) 
 		return nil, t.openFailed(ctx, err)
 	}
 	c := newConn(l, env, o, &t.opts)
+	t.queueWarmUp(c)
 	work := []func(){c.read, c.write}
 	if p, ok := l.(pinger); ok && t.opts.KeepAlive > 0 {
 		work = append(work, func() { c.keepAlive(p) })

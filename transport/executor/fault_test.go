@@ -195,9 +195,14 @@ func TestFaultsInTheBody(t *testing.T) {
 
 // harmless are messages that an executor may send during an exchange.
 var harmless = map[string]func(l *exectest.Link, r *exectest.Request){
-	"delta of an unknown id":           raw(`{"method":"http/request/bodyDelta","params":{"requestId":"777","seq":1,"deltaBase64":"eA==","done":false,"error":null}}`),
-	"bad delta of an unknown id":       raw(`{"method":"http/request/bodyDelta","params":{"requestId":"777","seq":9,"deltaBase64":"!","done":true,"error":"x"}}`),
-	"delta of an invalid id":           raw(`{"method":"http/request/bodyDelta","params":{"requestId":"http-1","seq":1,"deltaBase64":"eA==","done":true}}`),
+	"delta of an unknown id":     raw(`{"method":"http/request/bodyDelta","params":{"requestId":"777","seq":1,"deltaBase64":"eA==","done":false,"error":null}}`),
+	"bad delta of an unknown id": raw(`{"method":"http/request/bodyDelta","params":{"requestId":"777","seq":9,"deltaBase64":"!","done":true,"error":"x"}}`),
+	"delta of an invalid id":     raw(`{"method":"http/request/bodyDelta","params":{"requestId":"http-1","seq":1,"deltaBase64":"eA==","done":true}}`),
+	"deltas of other spellings of the id": func(l *exectest.Link, r *exectest.Request) {
+		for _, prefix := range []string{"+", "0", " ", "-"} {
+			l.Raw(`{"method":"http/request/bodyDelta","params":{"requestId":"` + prefix + r.RequestID + `","seq":2,"deltaBase64":"eA==","done":true}}`)
+		}
+	},
 	"result of an unknown id":          raw(`{"id":777,"result":{"status":500}}`),
 	"result of an id that is a string": raw(`{"id":"777","result":{"status":500}}`),
 	"error of an unknown id":           raw(`{"error":{"code":-32603,"message":"x"},"id":777}`),

@@ -75,6 +75,10 @@ func TestHandshakeOfOldExecutors(t *testing.T) {
 			m, err := w.l.Next()
 			require.NoError(t, err)
 			require.Equal(t, execproto.MethodInitialized, m.Method)
+			warmUp := w.l.Request(t)
+			w.works(w.l)
+			warmUp.Fail(execproto.CodeFailed, "too late", nil)
+			synctest.Wait()
 			w.works(w.l)
 		})
 	}

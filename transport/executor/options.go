@@ -16,8 +16,8 @@ import (
 const (
 	// DefaultMaxLinks bounds the number of open links.
 	DefaultMaxLinks = 64
-	// DefaultMaxIdleLinks bounds the number of unused links that are kept.
-	DefaultMaxIdleLinks = 8
+	// DefaultMaxIdleLinks bounds the number of unused links that are kept, if MaxLinks is not set.
+	DefaultMaxIdleLinks = DefaultMaxLinks
 	// DefaultIdleTimeout is how long an unused link is kept.
 	DefaultIdleTimeout = 60 * time.Second
 	// DefaultHandshakeTimeout bounds the dial of a link together with its handshake.
@@ -36,7 +36,6 @@ const (
 
 const (
 	clientName     = "hawser"
-	maxDials       = 8         // dials at once
 	windowSize     = 256 << 10 // of an unread body on its own link, in bytes
 	shareAfter     = time.Second
 	maxPending     = 64 // exchanges on a shared link that wait for their heads
@@ -45,6 +44,18 @@ const (
 	closeLimit     = 5 * time.Second
 	reconnectFirst = 50 * time.Millisecond
 	reconnectMost  = time.Second
+)
+
+// How the pool grows, see growth.
+const (
+	firstPrice  = 50 * time.Millisecond // of a link, before one was measured
+	leastPrice  = time.Millisecond      // bounds of the measured price
+	mostPrice   = 250 * time.Millisecond
+	patience    = 5 * time.Millisecond  // the longest wait for a free link while no link comes free
+	burst       = 10 * time.Millisecond // makings of so much price together may run at once
+	hanging     = time.Second           // a making that takes longer delays no other one
+	warmLimit   = time.Second           // a link is used after this time even if its warm-up has no answer
+	streamShare = 4                     // shared streams have one of so many links for themselves
 )
 
 // Link carries whole messages to an executor and back, in order. [Open] and [New] use links. Send
@@ -63,14 +74,15 @@ type Link = link.Link
 type Options struct {
 	// Token is sent as a bearer token with each WebSocket handshake.
 	Token string
-	// TokenFunc returns the token for each dial. If TokenFunc is set, Token is ignored.
+	// TokenFunc returns the token for each dial. If TokenFunc is set, Token is ignored. Its context
+	// has the values of an exchange's context, and may outlive that exchange.
 	TokenFunc func(context.Context) (string, error)
 	// ClientName is the client's name in the handshake. Empty means "hawser".
 	ClientName string
 	// TLS configures TLS for wss URLs. It is cloned. Nil means Go's defaults.
 	TLS *tls.Config
-	// DialContext makes the connections of [Dial]. It must return when its context ends. Nil means
-	// a [net.Dialer].
+	// DialContext makes the connections of [Dial]. It must return when its context ends. The context
+	// is like that of TokenFunc. Nil means a [net.Dialer].
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 
 	// Shared makes all exchanges share one link.
@@ -78,15 +90,20 @@ type Options struct {
 	// MaxLinks bounds the open links, including those being dialed. When the limit is reached,
 	// exchanges wait for a link. Zero means [DefaultMaxLinks]; 1 is the same as Shared.
 	MaxLinks int
-	// MaxIdleLinks bounds the unused links that are kept. Zero means [DefaultMaxIdleLinks].
-	// Negative means that unused links are closed, so each exchange opens a new one.
+	// MaxIdleLinks bounds the unused links that are kept. Zero means MaxLinks. Negative means that
+	// unused links are closed, so each exchange that does not wait opens a new one.
 	MaxIdleLinks int
 	// IdleTimeout is how long an unused link is kept. Zero means [DefaultIdleTimeout], negative
 	// means no limit.
 	IdleTimeout time.Duration
+	// NoWarmUp leaves out the request that warms a new link, see the package documentation. If the
+	// executor needs it, the first exchange on each link is slower. At most 20 links to such an
+	// executor are then opened in a second.
+	NoWarmUp bool
 
 	// HandshakeTimeout bounds the dial of a link together with its handshake. Zero means
-	// [DefaultHandshakeTimeout]. Negative means that only the context bounds them.
+	// [DefaultHandshakeTimeout]. Negative means that only the contexts of the exchanges that wait
+	// for a link bound them, and DefaultHandshakeTimeout while none waits.
 	HandshakeTimeout time.Duration
 	// HeaderTimeout bounds the wait for the head of a response. Zero means that only the context
 	// bounds it, because many MCP servers answer only when their work is done.
@@ -137,7 +154,7 @@ func (o *Options) withDefaults() Options {
 			*v.field = v.def
 		}
 	}
-	c.MaxIdleLinks = cmp.Or(c.MaxIdleLinks, DefaultMaxIdleLinks)
+	c.MaxIdleLinks = cmp.Or(c.MaxIdleLinks, c.MaxLinks)
 	for _, v := range []struct {
 		field *time.Duration
 		def   time.Duration

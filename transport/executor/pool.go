@@ -12,9 +12,9 @@ import (
 
 // links provides links for exchanges.
 type links interface {
-	// acquire returns a link for one exchange. The caller must then begin the exchange on that
+	// acquire returns a link for the exchange of w. The caller must then begin the exchange on that
 	// link. The error is a [*transport.Error] of stage NotSent.
-	acquire(ctx context.Context, sharedStream bool) (*conn, error)
+	acquire(ctx context.Context, w *waiter) (*conn, error)
 	// headed is called once for each successful acquire, after the exchange has received the head
 	// of its response or an error.
 	headed()
@@ -25,18 +25,34 @@ type links interface {
 // opener makes a link for owner o and performs its handshake.
 type opener func(ctx context.Context, o owner) (*conn, error)
 
-// pool gives each exchange its own link.
+// pool gives each exchange its own link. An exchange that finds no idle link waits. The pool makes
+// links on goroutines of its own, and a link that is ready or free goes to the oldest waiter. So no
+// exchange waits for one particular link, and none holds anything while it waits.
+//
+// These invariants hold whenever mu is free; FuzzPool checks them:
+//
+//   - While a link is idle, no waiter may have it.
+//   - A link belongs to one exchange at a time, unless shared streams share it.
+//   - There are at most MaxLinks members and makings together, and at most MaxIdleLinks idle links.
+//   - Waiters are ordered by turn, and links are granted in that order.
+//   - A making begins only if fewer makings are in progress than waiters could use.
+//   - The timer runs only while a waiter could use one more link.
+//   - After close there are no waiters, and no making begins.
+//
+// An exchange begins only after its grant, so every failure before that is NotSent.
 type pool struct {
-	open opener
-	opts *Options
+	open  opener
+	spawn func(func()) bool // starts a goroutine that the Transport's Close waits for; false after Close
+	opts  *Options
 
-	mu           sync.Mutex
-	members      map[*conn]*member // guarded by mu; the links that are open
-	idle         []*conn           // guarded by mu; the most recently used link is last
-	total        int               // guarded by mu; links that are open or being opened
-	sharedStream int               // guarded by mu; how many of total carry shared streams
-	waiters      []*waiter         // guarded by mu; in order of arrival
-	closed       error             // guarded by mu
+	mu      sync.Mutex
+	members map[*conn]*member // guarded by mu; the links that are open and ready
+	idle    []*conn           // guarded by mu; the most recently used link is last
+	streams int               // guarded by mu; number of members that carry shared streams
+	waiters []*waiter         // guarded by mu; by turn
+	moved   time.Time         // guarded by mu; time of the last grant to a waiter
+	growth  growth            // guarded by mu
+	closed  error             // guarded by mu
 }
 
 // member is the pool's state of one link.
@@ -45,203 +61,82 @@ type member struct {
 	expiry       *time.Timer // while the link is idle; nil without a limit
 }
 
-// waiter is an exchange that waits for a link. Its grant is either a link or nil. Nil grants the
-// right to open a link, which is already counted in total.
-type waiter struct {
-	sharedStream bool
-	grant        chan *conn
+// newPool returns a pool that makes its links with open, on goroutines that spawn starts.
+func newPool(open opener, spawn func(func()) bool, opts *Options) *pool {
+	return &pool{open: open, spawn: spawn, opts: opts, members: make(map[*conn]*member), growth: growth{price: firstPrice}}
 }
 
-func newPool(open opener, opts *Options) *pool {
-	return &pool{open: open, opts: opts, members: make(map[*conn]*member)}
-}
-
-// headed lets a waiting shared stream share a link, if the head that has just arrived made that
-// possible.
-func (p *pool) headed() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	i := slices.IndexFunc(p.waiters, func(w *waiter) bool { return w.sharedStream })
-	if i < 0 {
-		return
-	}
-	if c := p.shareable(); c != nil {
-		p.waiters[i].grant <- c
-		p.waiters = slices.Delete(p.waiters, i, i+1)
-	}
-}
-
-// acquire takes an idle link, opens a new one, or waits for a link, in this order. Shared streams
-// leave the last link to other requests. If no other link is free, they share one with each other.
-func (p *pool) acquire(ctx context.Context, sharedStream bool) (*conn, error) {
+// acquire takes an idle link, or a link that streams share, or waits for a link, in this order.
+func (p *pool) acquire(ctx context.Context, w *waiter) (*conn, error) {
 	for {
-		c, w, err := p.take(sharedStream)
+		c, err := p.take(ctx, w)
 		switch {
 		case err != nil:
 			return nil, err
-		case c != nil && (c.sharing.Load() || c.quiet()):
+		case c == nil:
+			return p.await(ctx, w)
+		case c.sharing.Load() || c.quiet():
 			return c, nil
-		case c != nil:
-			c.fail(lost(errEnded))
-			continue
-		case w != nil:
-			if c, err = p.await(ctx, w); c != nil || err != nil {
-				return c, err
-			}
 		}
-		return p.openOne(ctx, sharedStream)
+		c.fail(lost(errEnded))
 	}
 }
 
-// take returns a link or a place in the queue. If it returns neither and no error, the caller must
-// open a link.
-func (p *pool) take(sharedStream bool) (*conn, *waiter, error) {
+// take returns a link. If none can be used now, it returns nil, and w is in the queue.
+func (p *pool) take(ctx context.Context, w *waiter) (*conn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed != nil {
-		return nil, nil, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "round trip", Err: p.closed}
+		return nil, errPoolClosed(p.closed)
 	}
-	if !sharedStream || p.sharedStream < p.opts.MaxLinks-1 {
-		if n := len(p.idle); n > 0 {
-			c := p.idle[n-1]
-			p.idle = p.idle[:n-1]
-			p.use(c, sharedStream)
-			return c, nil, nil
-		}
-		if p.total < p.opts.MaxLinks {
-			p.count(sharedStream, 1)
-			return nil, nil, nil
-		}
+	if n := len(p.idle); n > 0 && p.mayHave(w) {
+		c := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		p.use(c, w)
+		return c, nil
 	}
-	if sharedStream {
+	if w.sharedStream && p.streamsShare() {
 		if c := p.shareable(); c != nil {
-			return c, nil, nil
+			return c, nil
 		}
 	}
-	w := &waiter{sharedStream, make(chan *conn, 1)}
-	p.waiters = append(p.waiters, w)
-	return nil, w, nil
+	p.enqueue(ctx, w)
+	p.settle()
+	return nil, nil
 }
 
-// count adds n to the number of links that are open or being opened. The caller holds mu.
-func (p *pool) count(sharedStream bool, n int) {
-	p.total += n
-	if sharedStream {
-		p.sharedStream += n
-	}
+func errPoolClosed(err error) error {
+	return &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "round trip", Err: err}
 }
 
-// use marks an idle link as used. The caller holds mu.
-func (p *pool) use(c *conn, sharedStream bool) {
+// use marks a link that was idle as used by w. The caller holds mu.
+func (p *pool) use(c *conn, w *waiter) {
 	m := p.members[c]
 	if m.expiry != nil {
 		m.expiry.Stop()
+		m.expiry = nil
 	}
-	if m.sharedStream = sharedStream; sharedStream {
-		p.sharedStream++
+	if m.sharedStream = w.sharedStream; m.sharedStream {
+		p.streams++
 	}
 }
 
-// shareable returns a link on which all open exchanges are shared streams that have received their
-// heads, or nil if there is none. Even an executor that runs one request at a time can begin
-// another request on such a link. The caller holds mu.
-func (p *pool) shareable() *conn {
-	for c, m := range p.members {
-		if m.sharedStream && c.share() {
-			return c
+// settle gives idle links to the waiters that may have them, lets streams share, and makes links
+// for the other waiters. Every change of the pool ends with it. The caller holds mu.
+func (p *pool) settle() {
+	for len(p.idle) > 0 {
+		w := p.nextWaiter()
+		if w == nil {
+			break
 		}
+		n := len(p.idle) - 1
+		c := p.idle[n]
+		p.idle = p.idle[:n]
+		p.use(c, w)
+		p.grant(w, c)
 	}
-	return nil
-}
-
-// await waits for a grant. After a second, the exchange may use a link on which all exchanges have
-// received their heads and only bodies are missing. One of those bodies may itself depend on this
-// exchange: a tool call may wait until the client answers a request from the server.
-func (p *pool) await(ctx context.Context, w *waiter) (*conn, error) {
-	long := time.NewTicker(shareAfter)
-	defer long.Stop()
-	for {
-		select {
-		case c, ok := <-w.grant:
-			if !ok {
-				return nil, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "round trip", Err: transport.ErrClosed}
-			}
-			return c, nil
-		case <-long.C:
-			if c := p.shareAny(w); c != nil {
-				return c, nil
-			}
-		case <-ctx.Done():
-			if !p.leave(w) { // a link was granted at the same time: pass it on
-				if c, ok := <-w.grant; ok {
-					p.giveBack(c, w.sharedStream)
-				}
-			}
-			return nil, transport.Canceled(ctx, transport.NotSent, "wait for a link")
-		}
-	}
-}
-
-// leave removes w from the queue. It returns false if w already has a grant.
-func (p *pool) leave(w *waiter) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.dequeue(w)
-}
-
-// dequeue does what leave does, for a caller that holds mu.
-func (p *pool) dequeue(w *waiter) bool {
-	i := slices.Index(p.waiters, w)
-	if i >= 0 {
-		p.waiters = slices.Delete(p.waiters, i, i+1)
-	}
-	return i >= 0
-}
-
-// shareAny lets w use any link that can be shared. It returns nil if there is none. It skips links
-// whose reader waits for a slow consumer, because sharing a link ends its back-pressure.
-func (p *pool) shareAny(w *waiter) *conn {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for c := range p.members {
-		if slices.Contains(p.waiters, w) && !c.stalled.Load() && c.share() {
-			p.dequeue(w)
-			return c
-		}
-	}
-	return nil
-}
-
-// openOne opens a link for one exchange. The link is already counted in total.
-func (p *pool) openOne(ctx context.Context, sharedStream bool) (*conn, error) {
-	c, err := p.open(ctx, p)
-	if err != nil {
-		p.giveBack(nil, sharedStream)
-		return nil, err
-	}
-	p.mu.Lock()
-	closed := p.closed
-	p.members[c] = &member{sharedStream: sharedStream}
-	p.mu.Unlock()
-	if closed != nil {
-		c.fail(closed)
-	} else if c.isOver() { // the link ended before it became a member
-		p.gone(c)
-	}
-	return c, nil
-}
-
-// giveBack passes an unused grant to the next waiter or back to the pool.
-func (p *pool) giveBack(c *conn, sharedStream bool) {
-	if c != nil {
-		c.unused()
-		p.headed()
-		return
-	}
-	p.mu.Lock()
-	p.count(sharedStream, -1)
-	p.grantSlot()
-	p.mu.Unlock()
+	p.shareStreams()
+	p.grow()
 }
 
 // ended takes a link back after its exchange. If the exchange was given up, the link is closed as
@@ -260,7 +155,15 @@ func (p *pool) ended(c *conn, live, open int) {
 	}
 }
 
-// release gives an unused link to the first waiter. If there is none, it keeps or closes the link.
+// headed lets waiting shared streams share a link, if the head that has just arrived made that
+// possible.
+func (p *pool) headed() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.shareStreams()
+}
+
+// release makes a link free that no exchange uses any more.
 func (p *pool) release(c *conn) {
 	p.mu.Lock()
 	m := p.members[c]
@@ -271,50 +174,33 @@ func (p *pool) release(c *conn) {
 	}
 	if m.sharedStream {
 		m.sharedStream = false
-		p.sharedStream--
+		p.streams--
 	}
 	c.sharing.Store(false)
-	if w := p.nextWaiter(); w != nil {
-		m.expiry = nil
-		p.use(c, w.sharedStream)
-		w.grant <- c
-		p.mu.Unlock()
-		return
-	}
-	keep := len(p.idle) < p.opts.MaxIdleLinks
-	if keep {
-		p.idle = append(p.idle, c)
-		if p.opts.IdleTimeout > 0 {
-			m.expiry = time.AfterFunc(p.opts.IdleTimeout, func() { p.expire(c) })
-		}
-	}
+	surplus := p.offer(c)
 	p.mu.Unlock()
-	if !keep {
+	if surplus {
 		c.fail(errUnused)
 	}
 }
 
-// nextWaiter removes and returns the first waiter that may have a link, or nil. The caller holds
-// mu.
-func (p *pool) nextWaiter() *waiter {
-	for i, w := range p.waiters {
-		if !w.sharedStream || p.sharedStream < p.opts.MaxLinks-1 {
-			p.waiters = slices.Delete(p.waiters, i, i+1)
-			return w
-		}
+// offer makes a member idle, unless a waiter takes it. It returns true if too many links are idle:
+// the caller must then close this one. The caller holds mu.
+func (p *pool) offer(c *conn) (surplus bool) {
+	p.idle = append(p.idle, c)
+	p.settle()
+	i := slices.Index(p.idle, c)
+	if i < 0 {
+		return false
 	}
-	return nil
-}
-
-// grantSlot lets a waiter open a link that replaces a lost one. The caller holds mu.
-func (p *pool) grantSlot() {
-	if p.total >= p.opts.MaxLinks {
-		return
+	if len(p.idle) > p.opts.MaxIdleLinks {
+		p.idle = slices.Delete(p.idle, i, i+1)
+		return true
 	}
-	if w := p.nextWaiter(); w != nil {
-		p.count(w.sharedStream, 1)
-		w.grant <- nil
+	if p.opts.IdleTimeout > 0 {
+		p.members[c].expiry = time.AfterFunc(p.opts.IdleTimeout, func() { p.expire(c) })
 	}
+	return false
 }
 
 // expire closes a link that has been idle for too long.
@@ -345,20 +231,19 @@ func (p *pool) gone(c *conn) {
 	if m.expiry != nil {
 		m.expiry.Stop()
 	}
-	p.count(m.sharedStream, -1)
-	p.grantSlot()
+	if m.sharedStream {
+		p.streams--
+	}
+	p.settle()
 }
 
 func (p *pool) close(err error) {
 	p.mu.Lock()
 	p.closed = err
+	p.failWaiters(grant{err: errPoolClosed(err)})
+	p.stopGrowing(err)
 	open := slices.Collect(maps.Keys(p.members))
-	waiters := p.waiters
-	p.waiters = nil
 	p.mu.Unlock()
-	for _, w := range waiters {
-		close(w.grant)
-	}
 	for _, c := range open {
 		c.fail(err)
 	}

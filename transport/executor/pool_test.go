@@ -155,47 +155,6 @@ func TestStaleLinks(t *testing.T) {
 	})
 }
 
-func TestDialsAtOnce(t *testing.T) {
-	fake(t, "", func(t *testing.T) {
-		x := new(exectest.Executor)
-		release := make(chan struct{})
-		dialing, most, first := make(chan int, 1), 0, true
-		dialing <- 0
-		rt, err := executor.Open(t.Context(), func(ctx context.Context) (executor.Link, error) {
-			if first {
-				first = false
-				return x.Dial(ctx)
-			}
-			n := <-dialing + 1
-			most = max(most, n)
-			dialing <- n
-			<-release
-			dialing <- <-dialing - 1
-			return x.Dial(ctx)
-		}, nil)
-		require.NoError(t, err)
-		defer rt.Close()
-		w := &world{t, x, rt, x.Accept()}
-		var chs []<-chan outcome
-		for range 30 {
-			chs = append(chs, w.post(t.Context()))
-		}
-		synctest.Wait()
-		n := <-dialing
-		dialing <- n
-		require.Equal(t, 8, n)
-		close(release)
-		w.l.Request(t).Answer(http.StatusOK, "")
-		for range 29 {
-			x.Accept().Request(t).Answer(http.StatusOK, "")
-		}
-		for _, ch := range chs {
-			requireBody(t, w.response(ch), "", nil)
-		}
-		require.Equal(t, 8, most)
-	})
-}
-
 // While shared streams are open, one link must be left for calls.
 var sharedStreams = map[string]func(t *testing.T) *http.Request{
 	"GET": func(t *testing.T) *http.Request {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 
 	"github.com/hawser-mcp/hawser/internal/execproto"
 	"github.com/hawser-mcp/hawser/transport"
@@ -55,7 +54,7 @@ func (c *conn) refuse(m *execproto.Message) error {
 	full := c.refusals >= maxRefusals
 	if !full {
 		c.refusals++
-		c.queue = append(c.queue, outgoing{frame: frame})
+		c.queue = append(c.queue, outgoing{frame: frame, refusal: true})
 	}
 	c.mu.Unlock()
 	if full {
@@ -74,6 +73,9 @@ func (c *conn) answer(m *execproto.Message) error {
 		return &ProtocolError{What: "it could not parse a message from this client: " + transport.Scrub(m.Error.Message)}
 	}
 	if !ok {
+		return nil
+	}
+	if c.warm.answeredBy(id) {
 		return nil
 	}
 	e := c.lookup(id)
@@ -105,8 +107,8 @@ func (c *conn) answer(m *execproto.Message) error {
 
 // delta passes a piece of a body to its exchange. It ignores pieces for an unknown ID.
 func (c *conn) delta(d *execproto.Delta) {
-	id, err := strconv.ParseInt(string(d.RequestID), 10, 64)
-	if err != nil {
+	id, ok := d.ID()
+	if !ok {
 		return
 	}
 	e := c.lookup(id)
@@ -115,7 +117,7 @@ func (c *conn) delta(d *execproto.Delta) {
 	}
 	e.done = d.Done
 	e.seq++
-	err = e.deliver(d)
+	err := e.deliver(d)
 	if e.done && e.answered {
 		c.ended(e, true) // the link must be free before the caller is notified of the end
 	}

@@ -36,10 +36,10 @@ var framing = map[string]bool{
 
 // call is a request converted to the executor's protocol.
 type call struct {
-	req          *http.Request
-	msg          execproto.HTTPRequest
-	sharedStream bool // a shared stream, see opensSharedStream
-	fromEnv      bool // the executor adds the value of a header field
+	req     *http.Request
+	msg     execproto.HTTPRequest
+	waiter  waiter // its place among the exchanges that need a link
+	fromEnv bool   // the executor adds the value of a header field
 }
 
 // newCall converts req and reads its body. The error is a [*transport.Error] of stage NotSent.
@@ -69,7 +69,7 @@ func (t *executor) newCall(req *http.Request) (*call, error) {
 	default:
 		return nil, refuse(err)
 	}
-	c := &call{req: req, sharedStream: opensSharedStream(req)}
+	c := &call{req: req, waiter: waiter{sharedStream: opensSharedStream(req)}}
 	c.msg = execproto.HTTPRequest{Method: req.Method, URL: plainURL(req.URL), Body: body, Stop: true, Stream: true}
 	c.msg.Method = cmp.Or(c.msg.Method, http.MethodGet)
 	if err := c.setHeaders(t.fromEnv); err != nil {
@@ -101,7 +101,7 @@ func opensSharedStream(req *http.Request) bool {
 
 func (c *call) setHeaders(fromEnv []envHeader) error {
 	h := c.req.Header
-	headers := make([]execproto.Header, 0, len(h)+2)
+	headers := make([]execproto.Header, 0, len(h)+3)
 	for name, values := range h {
 		if framing[http.CanonicalHeaderKey(name)] {
 			continue
@@ -123,6 +123,9 @@ func (c *call) setHeaders(fromEnv []envHeader) error {
 			headers = append(headers, execproto.Header{Name: f.Name, Value: f.Prefix, EnvVar: f.Variable})
 			c.fromEnv = true
 		}
+	}
+	if !has(headers, "Accept-Encoding") { // some executors ask for a coding of their own choice
+		headers = append(headers, execproto.Header{Name: "Accept-Encoding", Value: "identity"})
 	}
 	slices.SortStableFunc(headers, func(a, b execproto.Header) int { return strings.Compare(a.Name, b.Name) })
 	if host := c.req.Host; host != "" && host != c.req.URL.Host {

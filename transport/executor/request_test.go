@@ -45,6 +45,10 @@ func TestRequestHeaders(t *testing.T) {
 	})
 }
 
+// identity is sent if the caller asks for no coding. Some executors would ask for one otherwise, and
+// a server that compresses could hold back events.
+var identity = execproto.Header{Name: "Accept-Encoding", Value: "identity"}
+
 func TestRequestForms(t *testing.T) {
 	for name, c := range map[string]struct {
 		change  func(*http.Request)
@@ -52,6 +56,7 @@ func TestRequestForms(t *testing.T) {
 		url     string
 		headers []execproto.Header
 		body    string
+		coded   bool
 	}{
 		"no method":         {change: func(r *http.Request) { r.Method = "" }, method: "GET"},
 		"method as it is":   {change: func(r *http.Request) { r.Method = "pUrGe" }, method: "pUrGe"},
@@ -62,6 +67,7 @@ func TestRequestForms(t *testing.T) {
 		"POST, no body":     {change: func(r *http.Request) { r.Method = "POST" }, method: "POST", headers: []execproto.Header{{Name: "Content-Length", Value: "0"}}},
 		"DELETE, no body":   {change: func(r *http.Request) { r.Method = "DELETE" }, method: "DELETE"},
 		"host":              {change: func(r *http.Request) { r.Host = "other.test" }, method: "GET", headers: []execproto.Header{{Name: "Host", Value: "other.test"}}},
+		"coding asked for":  {change: func(r *http.Request) { r.Header["accept-encoding"] = []string{"gzip"} }, method: "GET", coded: true, headers: []execproto.Header{{Name: "accept-encoding", Value: "gzip"}}},
 		"no host":           {change: func(r *http.Request) { r.Host = "" }, method: "GET"},
 		"body":              {change: setBody("hello", 5), method: "POST", body: "hello"},
 		"unknown length":    {change: setBody("hello", -1), method: "POST", body: "hello"},
@@ -83,6 +89,9 @@ func TestRequestForms(t *testing.T) {
 			}
 			require.Equal(t, c.method, got.Method)
 			require.Equal(t, c.url, got.URL)
+			if !c.coded {
+				c.headers = append(c.headers, identity)
+			}
 			require.ElementsMatch(t, c.headers, got.Headers)
 			require.Equal(t, c.body, string(got.Body))
 		})
@@ -203,7 +212,7 @@ func TestHeadersFromEnv(t *testing.T) {
 			}
 			setURL("https://mcp.test/")(req)
 			req.Header.Set("authorization", "mine")
-			require.Equal(t, []execproto.Header{{Name: "Authorization", Value: "mine"}}, w.sent(req).Headers)
+			require.Equal(t, []execproto.Header{identity, {Name: "Authorization", Value: "mine"}}, w.sent(req).Headers)
 		})
 	}
 }
@@ -212,7 +221,9 @@ func TestHeadersFromEnvNeedTheCapability(t *testing.T) {
 	for _, mode := range modes {
 		fake(t, mode.name, func(t *testing.T) {
 			x := &exectest.Executor{Greet: func(l *exectest.Link) {
-				greet(func(id string) []string { return []string{`{"id":` + id + `,"result":{}}`} })(l)
+				greet(func(id string) []string {
+					return []string{`{"id":` + id + `,"result":{"environmentInfo":{"capabilities":{"httpReady":true}}}}`}
+				})(l)
 				_, _ = l.Next()
 			}}
 			opts := executor.Options{HeadersFromEnv: []executor.HeaderFromEnv{secretHeader}, Shared: mode.shared}

@@ -34,7 +34,7 @@ func newShared(open opener) *shared {
 
 // acquire returns the shared link. It waits while too many exchanges wait for their heads, because
 // executors stop reading when too many requests are queued.
-func (s *shared) acquire(ctx context.Context, _ bool) (*conn, error) {
+func (s *shared) acquire(ctx context.Context, _ *waiter) (*conn, error) {
 	select {
 	case s.pending <- struct{}{}:
 	case <-ctx.Done():

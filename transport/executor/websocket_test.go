@@ -39,6 +39,12 @@ type socket struct {
 
 func newWire(t *testing.T, play func(*socket)) *wire {
 	t.Helper()
+	return newWireThatGreets(t, `{"environmentInfo":{"capabilities":{"httpReady":true}}}`, play)
+}
+
+// newWireThatGreets is newWire with a result of initialize.
+func newWireThatGreets(t *testing.T, result string, play func(*socket)) *wire {
+	t.Helper()
 	var links sync.WaitGroup
 	up := websocket.Upgrader{ReadBufferSize: 1 << 10, WriteBufferSize: 1 << 10}
 	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -54,7 +60,7 @@ func newWire(t *testing.T, play func(*socket)) *wire {
 		if m == nil {
 			return
 		}
-		s.send(string(execproto.AppendResult(nil, m.RawID, []byte(`{}`))))
+		s.send(string(execproto.AppendResult(nil, m.RawID, []byte(result))))
 		if m = s.next(); m != nil && m.Method == execproto.MethodInitialized {
 			play(s)
 		}
@@ -275,5 +281,27 @@ func TestHostileExecutors(t *testing.T) {
 				require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(64<<20))
 			})
 		}
+	}
+}
+
+// The answer to the warm-up is as hostile as any other message. An attack there ends the link before
+// an exchange uses it, so nothing was sent.
+func TestHostileExecutorsInTheWarmUp(t *testing.T) {
+	for name, c := range hostile {
+		t.Run(name, func(t *testing.T) {
+			w := newWireThatGreets(t, `{}`, func(s *socket) {
+				if id := s.request(); id != "" {
+					c.play(s, id)
+					s.untilEnd()
+				}
+			})
+			rt, err := executor.Dial(t.Context(), w.url, nil)
+			if err == nil { // the answer is valid, or the attack has not ended within a second
+				require.NoError(t, rt.Close())
+				return
+			}
+			requireStage(t, err, transport.NotSent, false)
+			require.ErrorIs(t, err, executor.ErrLinkLost)
+		})
 	}
 }

@@ -42,7 +42,7 @@ func (c *conn) sendNext() bool {
 	}
 	out := c.queue[0]
 	c.queue = append(c.queue[:0], c.queue[1:]...)
-	if out.e == nil {
+	if out.refusal {
 		c.refusals--
 	}
 	c.mu.Unlock()

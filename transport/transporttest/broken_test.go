@@ -220,12 +220,14 @@ func decodesGzip(resp *http.Response) (*http.Response, error) {
 	return resp, nil
 }
 
-func asksForGzip(base http.RoundTripper, req *http.Request) (*http.Response, error) {
-	out := req.Clone(req.Context())
-	out.Header.Set("Accept-Encoding", "gzip")
-	resp, err := base.RoundTrip(out)
-	if err == nil {
-		resp.Request = req
+func asksFor(coding string) func(http.RoundTripper, *http.Request) (*http.Response, error) {
+	return func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
+		out := req.Clone(req.Context())
+		out.Header.Set("Accept-Encoding", coding)
+		resp, err := base.RoundTrip(out)
+		if err == nil {
+			resp.Request = req
+		}
+		return resp, err
 	}
-	return resp, err
 }

@@ -121,7 +121,8 @@ var faults = []struct {
 			}
 			return base.RoundTrip(req)
 		}}},
-	{"asks for gzip", 15, 0, `Accept-Encoding "gzip" arrived`, broken{roundTrip: asksForGzip}},
+	{"asks for identity instead", 15, 0, `Accept-Encoding "identity" arrived`, broken{roundTrip: asksFor("identity")}},
+	{"asks for gzip", 15, 0, `Accept-Encoding "gzip" arrived`, broken{roundTrip: asksFor("gzip")}},
 }
 
 func TestBrokenTransportsFail(t *testing.T) {

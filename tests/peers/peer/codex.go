@@ -12,6 +12,8 @@ import (
 const (
 	// CodexVersion is the version that codex exec-server reports.
 	CodexVersion = "0.169.0"
+	// NextCodexVersion is the version of the executor that StartNextCodex starts.
+	NextCodexVersion = "0.171.0"
 	// CodexVariable is a variable in the executor's environment. Tests make the executor fill
 	// headers with it.
 	CodexVariable = "HAWSER_TEST_SECRET"
@@ -32,8 +34,19 @@ func StartCodex(tb testing.TB, args ...string) *Executor {
 // StartCodexIn is StartCodex with additional environment variables, such as "SSL_CERT_FILE=…".
 func StartCodexIn(tb testing.TB, env []string, args ...string) *Executor {
 	tb.Helper()
+	return startCodex(tb, codexBin(tb), env, args)
+}
+
+// StartNextCodex is StartCodex with version NextCodexVersion.
+func StartNextCodex(tb testing.TB, args ...string) *Executor {
+	tb.Helper()
+	return startCodex(tb, codexBin(tb, "codex-0171", "node_modules"), nil, args)
+}
+
+func startCodex(tb testing.TB, program string, env, args []string) *Executor {
+	tb.Helper()
 	return startExecutor(tb, &Executor{
-		tb: tb, name: codexName, env: append(codexEnvironment(tb), env...), program: codexBin(tb),
+		tb: tb, name: codexName, env: append(codexEnvironment(tb), env...), program: program,
 		arguments: func(url string) []string { return append([]string{"exec-server", "--listen", url}, args...) },
 	})
 }
@@ -66,10 +79,12 @@ func codexEnvironment(tb testing.TB) []string {
 var codexPackage = regexp.MustCompile(`codex-(linux|darwin|win32)-(x64|arm64)`)
 
 // codexBin returns the path of the codex program in the npm package for this platform. The launcher
-// script of codex would not forward signals to the program.
-func codexBin(tb testing.TB) string {
+// script of codex would not forward signals to the program. under is the directory that holds the
+// package, below node_modules.
+func codexBin(tb testing.TB, under ...string) string {
 	tb.Helper()
-	found, err := filepath.Glob(filepath.Join(modules(tb), "@openai", "codex-*", "vendor", "*", "bin", "codex*"))
+	directory := filepath.Join(append([]string{modules(tb)}, under...)...)
+	found, err := filepath.Glob(filepath.Join(directory, "@openai", "codex-*", "vendor", "*", "bin", "codex*"))
 	if err != nil {
 		tb.Fatal(err)
 	}

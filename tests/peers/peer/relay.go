@@ -185,7 +185,10 @@ func (r *Relay) forward(far io.Writer, near *bufio.Reader) error {
 	}
 }
 
-// count counts a message to the executor if it is an http/request.
+// warmUpURL is the URL of the request that warms a link. It leads nowhere.
+const warmUpURL = "http://127.0.0.1:0/"
+
+// count counts a message to the executor if it is an http/request and not a warm-up.
 func (r *Relay) count(message []byte) error {
 	var m execproto.Message
 	if err := m.Read(message); err != nil {
@@ -197,6 +200,9 @@ func (r *Relay) count(message []byte) error {
 	request, err := execproto.ReadHTTPRequest(m.Params)
 	if err != nil {
 		return nil // the executor refuses the message, so there is no exchange
+	}
+	if request.URL == warmUpURL {
+		return nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

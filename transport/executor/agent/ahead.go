@@ -32,8 +32,12 @@ var aheadPool = sync.Pool{New: func() any {
 }}
 
 // pumpAhead does the work of pump for a body that arrives in bulk. It returns the error at the end
-// of the body, or nil once the body has become slow.
+// of the body, or nil once the body has become slow, or if the link may not hold the buffers.
 func (e *exchange) pumpAhead(body io.Reader, seq int64) (int64, error) {
+	if !e.s.account.try(aheadCost) {
+		return seq, nil
+	}
+	defer e.s.account.give(aheadCost)
 	b := aheadPool.Get().(*aheadBuffers)
 	defer aheadPool.Put(b)
 	a := &ahead{buf: b.filled[:0]}
@@ -48,7 +52,7 @@ func (e *exchange) pumpAhead(body io.Reader, seq int64) (int64, error) {
 			return seq, err
 		}
 		seq++
-		if e.sendDelta(seq, out, false, "") != nil {
+		if e.sendDelta(seq, out) != nil {
 			a.stop() // the session is over, and so is the body
 			reading.Wait()
 			return seq, errLinkGone

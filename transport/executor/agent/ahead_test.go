@@ -64,7 +64,9 @@ func pumping(t *testing.T, l *stopping) (*exchange, context.CancelCauseFunc) {
 	c, err := newConfig(nil)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancelCause(t.Context())
-	s := &session{c: c, link: l, log: c.Logger, ctx: ctx, writing: make(chan struct{}, 1), end: cancel}
+	a, err := c.Budget.open()
+	require.NoError(t, err)
+	s := &session{c: c, link: l, account: a, log: c.Logger, ctx: ctx, writing: make(chan struct{}, 1), end: cancel}
 	s.slots.init(1, 1)
 	return &exchange{s: s, id: "a"}, cancel
 }

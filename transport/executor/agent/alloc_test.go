@@ -32,7 +32,9 @@ func (p *pieces) Read(b []byte) (int, error) {
 func TestAllocationsOfADelta(t *testing.T) {
 	c, err := newConfig(nil)
 	require.NoError(t, err)
-	s := &session{c: c, link: new(sink), log: c.Logger, ctx: t.Context(), writing: make(chan struct{}, 1)}
+	a, err := c.Budget.open()
+	require.NoError(t, err)
+	s := &session{c: c, link: new(sink), account: a, log: c.Logger, ctx: t.Context(), writing: make(chan struct{}, 1)}
 	s.slots.init(1, 1)
 	e := &exchange{s: s, id: "a"}
 	const n = 1000

@@ -81,8 +81,10 @@ func linked(t *testing.T, opts *Options) *client {
 	n := memnet.New()
 	near, far := connect(t, n)
 	served := make(chan error, 1)
-	go func() { served <- Serve(context.WithoutCancel(t.Context()), link.NewLines(far, far, maxMessage), opts) }()
-	c := &client{t: t, link: link.NewLines(near, near, maxMessage)}
+	go func() {
+		served <- Serve(context.WithoutCancel(t.Context()), link.NewLines(far, far, DefaultMaxMessage), opts)
+	}()
+	c := &client{t: t, link: link.NewLines(near, near, DefaultMaxMessage)}
 	t.Cleanup(func() {
 		_ = c.link.Close()
 		require.NoError(t, <-served)

@@ -18,14 +18,17 @@ type exchange struct {
 	id       string // the ID of the deltas
 	stream   bool
 	deadline time.Time // zero for none
-	size     int       // size of the request's body, in bytes
 	out      *outgoing
+	held     int64 // what counts for this exchange
 }
 
 var errTimeout = errors.New("timeout (timeoutMs)")
 
 func newExchange(s *session, rawID []byte, r *execproto.HTTPRequest, out *outgoing) *exchange {
-	e := &exchange{s: s, rawID: append([]byte(nil), rawID...), id: r.RequestID, stream: r.Stream, out: out}
+	e := &exchange{
+		s: s, rawID: append([]byte(nil), rawID...), id: r.RequestID, stream: r.Stream, out: out,
+		held: exchangeCost + requestCost(r),
+	}
 	if r.TimeoutMs >= 0 {
 		const most = math.MaxInt64 / int64(time.Millisecond) / 2 // far in the future
 		e.deadline = time.Now().Add(time.Duration(min(r.TimeoutMs, most)) * time.Millisecond)
@@ -36,13 +39,14 @@ func newExchange(s *session, rawID []byte, r *execproto.HTTPRequest, out *outgoi
 // run performs the exchange. It returns when the last frame has been written to the link, or when
 // the session is over.
 func (e *exchange) run() {
+	defer func() { e.s.account.give(e.held) }()
 	ctx, cancel := e.context()
 	defer cancel()
 	resp, err := e.fetch(ctx)
 	if err != nil {
 		e.s.log.Debug("exchange failed", "method", e.out.method, "host", e.out.url.Host, "error", err.text, "sent", !err.stage.NotSent)
-		e.s.leave(e, true)
-		e.s.fail(e.rawID, err)
+		e.s.release()
+		e.fail(err)
 		return
 	}
 	e.s.log.Debug("exchange", "method", e.out.method, "host", e.out.url.Host, "status", resp.StatusCode)
@@ -53,9 +57,26 @@ func (e *exchange) run() {
 	}
 	defer resp.Body.Close()
 	e.s.release()
-	if e.sendResponse(head) == nil {
+	if e.sendHead(head) == nil {
 		e.pump(resp.Body)
+	} else {
+		e.s.leave(e)
 	}
+}
+
+// hold counts n more bytes until the exchange ends.
+func (e *exchange) hold(n int64) bool {
+	ok := e.s.account.take(n)
+	if ok {
+		e.held += n
+	}
+	return ok
+}
+
+// drop undoes hold.
+func (e *exchange) drop(n int64) {
+	e.held -= n
+	e.s.account.give(n)
 }
 
 func (e *exchange) context() (context.Context, context.CancelFunc) {
@@ -67,18 +88,55 @@ func (e *exchange) context() (context.Context, context.CancelFunc) {
 
 // buffered sends head and body in one message.
 func (e *exchange) buffered(head *execproto.HTTPResponse, body io.ReadCloser) {
-	data, err := readAll(body, e.s.c.MaxBuffered)
-	e.s.leave(e, true)
-	if err != nil {
-		e.s.fail(e.rawID, err)
+	data, why := e.readAll(body)
+	e.s.release()
+	if why != nil {
+		e.fail(why)
 		return
 	}
 	head.Body = data
-	_ = e.sendResponse(head)
+	size := responseSize(head)
+	err := e.s.begin()
+	e.s.leave(e)
+	switch {
+	case err != nil:
+	case e.hold(int64(size)):
+		f := newFrame(size)
+		f.b = execproto.AppendHTTPResponse(f.b, e.rawID, head)
+		_ = e.s.finish(f)
+	default:
+		_ = e.s.finish(overBudget(false).frame(e.rawID))
+	}
 }
 
-// fetch sends the request and follows redirects.
+// fail sends the error of the exchange, which is its last message.
+func (e *exchange) fail(why *failure) {
+	err := e.s.begin()
+	e.s.leave(e)
+	if err == nil {
+		_ = e.s.finish(why.frame(e.rawID))
+	}
+}
+
+// fetch gets the response, and counts its headers.
 func (e *exchange) fetch(ctx context.Context) (*http.Response, *failure) {
+	if !e.hold(headerRoom) {
+		return nil, overBudget(true)
+	}
+	resp, why := e.follow(ctx)
+	if why != nil {
+		return nil, why
+	}
+	e.drop(headerRoom)
+	if !e.hold(responseCost(resp.Header)) {
+		_ = resp.Body.Close()
+		return nil, overBudget(false)
+	}
+	return resp, nil
+}
+
+// follow sends the request and follows redirects.
+func (e *exchange) follow(ctx context.Context) (*http.Response, *failure) {
 	for hops := 0; ; hops++ {
 		if hops > 0 {
 			if err := e.s.c.Policy.CheckURL(e.out.url); err != nil {
@@ -119,7 +177,7 @@ func (e *exchange) pump(body io.Reader) {
 		n, err := body.Read(piece[:])
 		if n > 0 {
 			seq++
-			if e.sendDelta(seq, piece[:n], false, "") != nil {
+			if e.sendDelta(seq, piece[:n]) != nil {
 				err = errLinkGone
 			}
 		}
@@ -135,31 +193,39 @@ func (e *exchange) pump(body io.Reader) {
 
 var errLinkGone = errors.New("the link is gone")
 
-// finish sends the last frame. It frees the ID first, because a client that has received the frame
-// may use the ID again.
+// finish sends the last delta.
 func (e *exchange) finish(seq int64, end error) {
-	e.s.leave(e, false)
 	text := ""
 	if end != io.EOF {
 		text = "the response body was cut off: " + cause(end)
 	}
-	_ = e.sendDelta(seq, nil, true, text)
+	err := e.s.begin()
+	e.s.leave(e)
+	if err == nil {
+		_ = e.write(seq, nil, true, text)
+	}
 }
 
-func (e *exchange) sendDelta(seq int64, piece []byte, done bool, failure string) error {
-	f, err := e.s.begin()
-	if err != nil {
+func (e *exchange) sendDelta(seq int64, piece []byte) error {
+	if err := e.s.begin(); err != nil {
 		return err
 	}
-	f.b = execproto.AppendDelta(f.b[:0], e.id, seq, piece, done, failure)
+	return e.write(seq, piece, false, "")
+}
+
+// write sends a delta after begin.
+func (e *exchange) write(seq int64, piece []byte, done bool, failure string) error {
+	f := newFrame(deltaSize(piece))
+	f.b = execproto.AppendDelta(f.b, e.id, seq, piece, done, failure)
 	return e.s.finish(f)
 }
 
-func (e *exchange) sendResponse(r *execproto.HTTPResponse) error {
-	f, err := e.s.begin()
-	if err != nil {
+// sendHead sends the response of a streamed exchange.
+func (e *exchange) sendHead(r *execproto.HTTPResponse) error {
+	if err := e.s.begin(); err != nil {
 		return err
 	}
-	f.b = execproto.AppendHTTPResponse(f.b[:0], e.rawID, r)
+	f := newFrame(responseSize(r))
+	f.b = execproto.AppendHTTPResponse(f.b, e.rawID, r)
 	return e.s.finish(f)
 }

@@ -182,23 +182,6 @@ func TestSlots(t *testing.T) {
 	})
 }
 
-// The bodies of waiting requests are held in memory, so their total size is bounded. A single
-// exchange may have a body of any size.
-func TestHeldBodies(t *testing.T) {
-	var u slots
-	u.init(1, 10)
-	enter := func(size int) *failure {
-		_, refusal := u.enter(&exchange{out: &outgoing{body: make([]byte, size)}})
-		return refusal
-	}
-	require.Nil(t, enter(maxHeld+1))
-	require.NotNil(t, enter(1))
-	require.Nil(t, enter(0))
-	u.leave(&exchange{size: maxHeld + 1})
-	require.Nil(t, enter(maxHeld))
-	require.NotNil(t, enter(1))
-}
-
 // If the connection to the client is lost, the agent aborts every exchange, regardless of what the
 // exchange is waiting for. Every server sees its request end.
 func TestLossOfTheLinkAbortsEverything(t *testing.T) {

@@ -26,6 +26,7 @@ type shell struct {
 
 type capabilities struct {
 	HTTPHeaderEnvVars bool `json:"httpHeaderEnvVars"`
+	HTTPReady         bool `json:"httpReady"`
 }
 
 func (s *session) environment() json.RawMessage {
@@ -37,7 +38,7 @@ func (s *session) environment() json.RawMessage {
 		Shell:           shell{Name: "sh", Path: "sh"},
 		ExecutorVersion: release.Version,
 		PlatformOs:      platform,
-		Capabilities:    capabilities{HTTPHeaderEnvVars: len(s.c.env) > 0},
+		Capabilities:    capabilities{HTTPHeaderEnvVars: len(s.c.env) > 0, HTTPReady: true},
 	})
 }
 

@@ -20,7 +20,7 @@ func TestHandshake(t *testing.T) {
 		info := m.Result.EnvironmentInfo
 		require.Equal(w.t, release.Version, info["executorVersion"])
 		require.NotEmpty(w.t, info["platformOs"])
-		require.Equal(w.t, map[string]any{"httpHeaderEnvVars": false}, info["capabilities"])
+		require.Equal(w.t, map[string]any{"httpHeaderEnvVars": false, "httpReady": true}, info["capabilities"])
 		require.Equal(w.t, map[string]any{"name": "sh", "path": "sh"}, info["shell"])
 		require.Len(w.t, info, 4, "the agent does not reveal where and as which user it runs")
 		w.sendf(`{"method":"initialized"}`)

@@ -31,7 +31,7 @@ func TestHeaderFromTheEnvironment(t *testing.T) {
 	requests := make(chan seen, 1)
 	inWorld(t, opts, look(requests), func(w *world) {
 		w.sendf(`{"id":1,"method":"initialize","params":{"clientName":"test"}}`)
-		require.Equal(w.t, map[string]any{"httpHeaderEnvVars": true}, w.receive().Result.EnvironmentInfo["capabilities"])
+		require.Equal(w.t, map[string]any{"httpHeaderEnvVars": true, "httpReady": true}, w.receive().Result.EnvironmentInfo["capabilities"])
 		w.sendf(`{"method":"initialized"}`)
 		w.ok(filled(upstream+"/", "AGENT_TEST_KEY"))
 		require.Equal(w.t, []string{"Bearer s3cret"}, (<-requests).header["Authorization"])
@@ -77,4 +77,15 @@ func TestHeaderEnvIsChecked(t *testing.T) {
 	env, err := readHeaderEnv(map[string][]string{"KEY": {"HTTPS://API.example.com.", "https://api.example.com:443/"}})
 	require.NoError(t, err)
 	require.Equal(t, env["KEY"][0], env["KEY"][1], "the same origin, in different spellings")
+}
+
+// Without a token every program on this machine could send the variables, so that needs an option.
+func TestHeaderEnvRequiresAToken(t *testing.T) {
+	env := map[string][]string{"AGENT_TEST_KEY": {upstream}}
+	_, err := Listen(t.Context(), "ws://127.0.0.1:0", &Options{HeaderEnv: env})
+	require.ErrorContains(t, err, "HeaderEnv requires a token, or HeaderEnvWithoutToken")
+	listen(t, &Options{HeaderEnv: env, Token: "right"})
+	listen(t, &Options{HeaderEnv: env, HeaderEnvWithoutToken: true})
+	_, err = Listen(t.Context(), "ws://0.0.0.0:0", &Options{HeaderEnv: env, HeaderEnvWithoutToken: true})
+	require.ErrorContains(t, err, "requires a token: other machines")
 }

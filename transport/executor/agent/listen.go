@@ -64,6 +64,9 @@ func Listen(ctx context.Context, address string, opts *Options) (*Listener, erro
 	if opts.Token == "" && !ap.Addr().IsLoopback() {
 		return nil, fmt.Errorf("listening at %s requires a token: other machines can reach this address", ap)
 	}
+	if opts.Token == "" && len(opts.HeaderEnv) > 0 && !opts.HeaderEnvWithoutToken {
+		return nil, errors.New("HeaderEnv requires a token, or HeaderEnvWithoutToken: every program on this machine could use the variables")
+	}
 	c, err := newConfig(opts)
 	if err != nil {
 		return nil, err
@@ -200,11 +203,17 @@ func (l *Listener) serveLink(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer l.owned.End()
+	a, err := l.c.Budget.open()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
 	conn, err := l.upgrader.Upgrade(w, r, nil)
 	if err != nil {
+		a.close(0)
 		return // Upgrade has answered
 	}
 	l.c.Logger.Debug("link started", "client", r.RemoteAddr)
-	err = l.c.serve(l.ctx, link.NewWebSocket(conn, conn.NetConn(), maxMessage), l.handshake)
+	err = l.c.serve(l.ctx, link.NewWebSocket(conn, conn.NetConn(), l.c.MaxMessage), a, l.handshake)
 	l.c.Logger.Debug("link ended", "client", r.RemoteAddr, "error", err)
 }

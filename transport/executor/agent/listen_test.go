@@ -246,7 +246,7 @@ func TestStdio(t *testing.T) {
 	require.NoError(t, err)
 	served := make(chan error, 1)
 	go func() { served <- ServeStdio(context.WithoutCancel(t.Context()), in, out, nil) }()
-	c := &client{t: t, link: link.NewLines(fromAgent, toAgent, maxMessage)}
+	c := &client{t: t, link: link.NewLines(fromAgent, toAgent, DefaultMaxMessage)}
 	c.handshake()
 	_, err = toAgent.WriteString("\r\n  \n")
 	require.NoError(t, err)

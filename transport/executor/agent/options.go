@@ -32,6 +32,11 @@ const (
 	DefaultMaxLinks = 1024
 	// DefaultHandshakeTimeout bounds the handshake of a Listener's link.
 	DefaultHandshakeTimeout = 10 * time.Second
+	// DefaultMaxMessage bounds a message of a client, in bytes. Codex exec-server has the same
+	// limit.
+	DefaultMaxMessage = execproto.MaxMessage
+	// DefaultMessageTimeout bounds the time in which a message must arrive.
+	DefaultMessageTimeout = time.Minute
 )
 
 // Options are the options of [Serve], [ServeStdio] and [Listen]. The zero value suits an agent that
@@ -47,16 +52,33 @@ type Options struct {
 	// origins ("https://api.example.com") that its value may be sent to. The client never sees the
 	// values.
 	HeaderEnv map[string][]string
+	// HeaderEnvWithoutToken lets a Listener without Token use HeaderEnv. Every program on this
+	// machine can then send the values to their origins. Listen fails otherwise. Serve and
+	// ServeStdio need no token: their client has the link already.
+	HeaderEnvWithoutToken bool
 	// Concurrent bounds the exchanges of one link that wait for response headers or are buffered.
 	// Further exchanges wait in order of arrival. Open streams do not count. Zero means
 	// [DefaultConcurrent].
 	Concurrent int
-	// MaxExchanges bounds the exchanges of one link, including waiting ones and open streams.
-	// Further exchanges are refused. Zero means [DefaultMaxExchanges].
+	// MaxExchanges bounds the exchanges of one link, including waiting ones, open streams and those
+	// whose last message the client has not received. Further exchanges are refused. Zero means
+	// [DefaultMaxExchanges].
 	MaxExchanges int
 	// MaxBuffered bounds a response that is not streamed, in bytes. Zero means
 	// [DefaultMaxBuffered].
 	MaxBuffered int64
+	// Budget bounds the bytes that the agent holds for its clients, and counts what it does. Nil
+	// means a new one with [DefaultBudget], for each call of Serve, ServeStdio or Listen. The links
+	// of a Listener share one.
+	Budget *Budget
+	// MaxMessage bounds a message of a client, in bytes. A longer one ends the link. Zero means
+	// [DefaultMaxMessage].
+	MaxMessage int
+	// MessageTimeout bounds the time from the beginning of a message of a client to its end. A
+	// message that takes longer ends the link. Between messages a link may be idle. It applies to
+	// WebSockets and pipes; a Link of the user's own returns only whole messages. Zero means
+	// [DefaultMessageTimeout]; negative means no limit.
+	MessageTimeout time.Duration
 	// MaxLinks bounds the links of a Listener. Further clients get status 503. Zero means
 	// [DefaultMaxLinks].
 	MaxLinks int
@@ -99,6 +121,13 @@ func newConfig(opts *Options) (*config, error) {
 	setDefault(&c.Concurrent, DefaultConcurrent)
 	setDefault(&c.MaxExchanges, DefaultMaxExchanges)
 	setDefault(&c.MaxLinks, DefaultMaxLinks)
+	setDefault(&c.MaxMessage, DefaultMaxMessage)
+	if c.Budget == nil {
+		c.Budget = NewBudget(DefaultBudget)
+	}
+	if c.MessageTimeout == 0 {
+		c.MessageTimeout = DefaultMessageTimeout
+	}
 	if c.MaxBuffered <= 0 {
 		c.MaxBuffered = DefaultMaxBuffered
 	}
@@ -111,6 +140,8 @@ func newConfig(opts *Options) (*config, error) {
 		TLSConfig:   c.TLSConfig,
 		Proxy:       c.proxy,
 		NoProxy:     c.Proxy == nil,
+
+		MaxHeaderBytes: headerRoom,
 	})
 	return c, nil
 }
@@ -174,10 +205,3 @@ func (c *config) proxy(req *http.Request) (*url.URL, error) {
 	}
 	return u, nil
 }
-
-const (
-	maxMessage = execproto.MaxMessage // from a client, in bytes
-	// maxHeld bounds the request bodies of all exchanges of one link together, in bytes. A single
-	// exchange may have any body that fits into a message.
-	maxHeld = 128 << 20
-)

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 )
 
 const (
@@ -45,8 +47,8 @@ func (o *outgoing) request(ctx context.Context) *http.Request {
 }
 
 // redirect turns o into the request for the target of a redirect (RFC 9110 section 15.4).
-// Credentials, cookies, headers filled from the environment and the Host are not sent to another
-// origin. They stay removed even if a later redirect leads back to the first origin.
+// Only headers that describe the request are sent to another origin: any other may be a credential.
+// They stay removed even if a later redirect leads back to the first origin.
 func (o *outgoing) redirect(resp *http.Response) error {
 	if resp.ContentLength > 0 && resp.ContentLength <= redirectDrain {
 		_, _ = io.Copy(io.Discard, resp.Body)
@@ -78,14 +80,19 @@ func (o *outgoing) redirect(resp *http.Response) error {
 	return nil
 }
 
+// describing are the headers that are sent to another origin, unless they were filled from the
+// environment.
+var describing = map[string]bool{
+	"Accept": true, "Accept-Encoding": true, "Accept-Language": true, "Cache-Control": true,
+	"Content-Encoding": true, "Content-Language": true, "Content-Type": true,
+	"Mcp-Method": true, "Mcp-Name": true, "Mcp-Protocol-Version": true, "User-Agent": true,
+}
+
 func (o *outgoing) forgetOrigin() {
 	o.host = ""
-	for _, name := range []string{"Authorization", "Cookie", "Proxy-Authorization"} {
-		o.header.Del(name)
-	}
-	for _, name := range o.secret {
-		o.header.Del(name)
-	}
+	maps.DeleteFunc(o.header, func(name string, _ []string) bool {
+		return !describing[name] || slices.Contains(o.secret, name)
+	})
 	if _, ok := o.header["User-Agent"]; !ok {
 		o.header["User-Agent"] = nil
 	}

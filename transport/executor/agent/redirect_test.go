@@ -20,7 +20,8 @@ import (
 func follow(url string) params {
 	return params{
 		"method": "POST", "url": url, "requestId": "", "redirectPolicy": "follow", "bodyBase64": "Ym9keQ==",
-		"headers": append(headers("Authorization", "Bearer secret", "Cookie", "c=secret", "Content-Type", "text/plain", "mcp-session-id", "s"),
+		"headers": append(headers("Authorization", "Bearer secret", "Cookie", "c=secret", "Content-Type", "text/plain", "mcp-session-id", "secret",
+			"X-Api-Key", "secret", "api-key", "secret", "Proxy-Authorization", "secret", "X-Custom", "secret", "Accept", "*/*", "mcp-protocol-version", "2025-11-25"),
 			map[string]string{"name": "X-Key", "value": "key ", "valueEnvVar": "AGENT_TEST_KEY"}),
 	}
 }
@@ -75,6 +76,7 @@ func TestRedirects(t *testing.T) {
 		require.Equal(w.t, "POST body", r.method+" "+r.body, "307 and 308 keep method and body")
 		require.Equal(w.t, "Bearer secret", r.header.Get("Authorization"), "the origin is the same")
 		require.Equal(w.t, "key secret", r.header.Get("X-Key"))
+		require.Equal(w.t, "secret", r.header.Get("X-Api-Key"))
 
 		for _, status := range []int{301, 302, 303} {
 			w.ok(follow(fmt.Sprintf("%s/%d/x", upstream, status)))
@@ -90,8 +92,9 @@ func TestRedirects(t *testing.T) {
 			r = <-requests
 			require.Equal(w.t, host, r.host)
 			require.Equal(w.t, "POST body", r.method+" "+r.body)
-			require.Equal(w.t, http.Header{"Content-Type": {"text/plain"}, "Content-Length": {"4"}, "Mcp-Session-Id": {"s"}}, r.header,
-				"credentials are not sent to another origin, and stay removed")
+			require.Equal(w.t, http.Header{
+				"Content-Type": {"text/plain"}, "Content-Length": {"4"}, "Accept": {"*/*"}, "Mcp-Protocol-Version": {"2025-11-25"},
+			}, r.header, "what may be a credential is not sent to another origin, and stays removed")
 		}
 
 		require.Equal(w.t, 300, w.ok(follow(upstream+"/300/x")).Status, "300 is not followed")

@@ -54,6 +54,11 @@ func (c *config) prepare(r *execproto.HTTPRequest) (*outgoing, error) {
 	if err := c.Policy.CheckURL(u); err != nil {
 		return nil, err
 	}
+	if o.host != "" {
+		if err := c.Policy.checkHost(u, o.host); err != nil {
+			return nil, err
+		}
+	}
 	return o, nil
 }
 
@@ -103,25 +108,6 @@ func (o *outgoing) readHeaders(c *config, headers []execproto.Header) error {
 	if _, ok := o.header["User-Agent"]; !ok {
 		o.header["User-Agent"] = nil // otherwise net/http adds its own
 	}
-	return nil
-}
-
-// takeHost moves the Host header to its own field, as net/http requires. A header filled from the
-// environment is allowed only for certain origins, so the Host header must not select another
-// virtual host.
-func (o *outgoing) takeHost() error {
-	values, ok := o.header["Host"]
-	if !ok {
-		return nil
-	}
-	delete(o.header, "Host")
-	switch {
-	case len(values) > 1 || values[0] == "" || !isASCII(values[0]) || strings.ContainsAny(values[0], "/?#@\\,"):
-		return errors.New("http/request header value is invalid for Host")
-	case slices.Contains(o.secret, "Host"), len(o.secret) > 0 && !strings.EqualFold(values[0], o.url.Host):
-		return errors.New("http/request header Host must match the URL when a header is filled from an environment variable")
-	}
-	o.host = values[0]
 	return nil
 }
 

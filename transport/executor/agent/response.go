@@ -72,19 +72,56 @@ func cause(err error) string {
 	return err.Error()
 }
 
-// readAll reads the body of a response that is not streamed.
-func readAll(body io.ReadCloser, limit int64) ([]byte, *failure) {
+// frame returns the error as a message.
+func (f *failure) frame(rawID []byte) *frame {
+	var data []byte
+	if f.code == execproto.CodeInvalidParams || f.code == execproto.CodeFailed {
+		data = execproto.AppendStage(nil, f.stage)
+	}
+	m := newFrame(0)
+	m.b = execproto.AppendError(m.b, rawID, f.code, f.text, data)
+	return m
+}
+
+// overBudget returns the failure of an exchange for which there is no room.
+func overBudget(notSent bool) *failure {
+	return &failure{
+		code:  execproto.CodeFailed,
+		text:  "http/request failed: " + errBudget.Error(),
+		stage: execproto.Stage{NotSent: notSent},
+	}
+}
+
+const firstRead = 4 << 10 // the first buffer for a body that is not streamed, in bytes
+
+// readAll reads the body of a response that is not streamed. Its buffer counts.
+func (e *exchange) readAll(body io.ReadCloser) ([]byte, *failure) {
 	defer body.Close()
-	data, err := io.ReadAll(io.LimitReader(body, limit+1))
-	switch {
-	case err != nil:
-		return nil, &failure{code: execproto.CodeFailed, text: "failed to read http/request response body: " + cause(err)}
-	case int64(len(data)) > limit:
-		return nil, &failure{
-			code:  execproto.CodeFailed,
-			text:  "failed to read http/request response body: too large without streaming",
-			stage: execproto.Stage{Permanent: true},
+	limit := e.s.c.MaxBuffered
+	var data []byte
+	for int64(len(data)) <= limit {
+		if len(data) == cap(data) {
+			size := min(max(2*int64(cap(data)), firstRead), limit+1)
+			if !e.hold(size) {
+				return nil, overBudget(false)
+			}
+			grown := append(make([]byte, 0, size), data...)
+			e.drop(int64(cap(data)))
+			data = grown
+		}
+		n, err := body.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		switch {
+		case int64(len(data)) > limit:
+		case err == io.EOF:
+			return data, nil
+		case err != nil:
+			return nil, &failure{code: execproto.CodeFailed, text: "failed to read http/request response body: " + cause(err)}
 		}
 	}
-	return data, nil
+	return nil, &failure{
+		code:  execproto.CodeFailed,
+		text:  "failed to read http/request response body: too large without streaming",
+		stage: execproto.Stage{Permanent: true},
+	}
 }

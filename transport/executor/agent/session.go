@@ -15,22 +15,34 @@ import (
 
 // Serve serves one link and closes it. It returns nil if the client ends the link, and the cause of
 // ctx if ctx ends. It returns another error if the client violates the protocol in a way that
-// cannot be answered. When it returns, all exchanges of the link have ended, including their
-// goroutines and their connections to servers. opts may be nil.
+// cannot be answered, or if its link was ended because of [Options.Budget] or MessageTimeout. When
+// it returns, all exchanges of the link have ended, including their goroutines and their
+// connections to servers. opts may be nil.
 func Serve(ctx context.Context, link Link, opts *Options) error {
 	c, err := newConfig(opts)
 	if err != nil {
 		_ = link.Close()
 		return err
 	}
+	return c.serveOne(ctx, link)
+}
+
+// serveOne serves the only link of a config.
+func (c *config) serveOne(ctx context.Context, link Link) error {
 	defer c.direct.Close()
-	return c.serve(ctx, link, max(c.HandshakeTimeout, 0))
+	a, err := c.Budget.open()
+	if err != nil {
+		_ = link.Close()
+		return fmt.Errorf("serving a link: %w", err)
+	}
+	return c.serve(ctx, link, a, max(c.HandshakeTimeout, 0))
 }
 
 // session is one link and its exchanges.
 type session struct {
 	c       *config
 	link    Link
+	account *account
 	log     *slog.Logger
 	ctx     context.Context         // ends with the link; its cause says why
 	end     context.CancelCauseFunc // ends ctx
@@ -40,6 +52,7 @@ type session struct {
 	state     state
 	handshake *time.Timer // may be nil
 	message   execproto.Message
+	copied    int64 // what counts for copies of parts of message
 
 	slots     slots
 	exchanges sync.WaitGroup
@@ -56,11 +69,12 @@ const (
 
 var errHandshakeTimeout = errors.New("timeout: handshake not finished")
 
-// serve serves one link. timeout bounds its handshake; 0 means no bound.
-func (c *config) serve(ctx context.Context, link Link, timeout time.Duration) error {
-	s := &session{c: c, link: link, log: c.Logger, writing: make(chan struct{}, 1)}
+// serve serves one link and closes its account. timeout bounds its handshake; 0 means no bound.
+func (c *config) serve(ctx context.Context, link Link, a *account, timeout time.Duration) error {
+	s := &session{c: c, link: link, account: a, log: c.Logger, writing: make(chan struct{}, 1)}
 	s.slots.init(c.Concurrent, c.MaxExchanges)
 	s.ctx, s.end = context.WithCancelCause(ctx)
+	a.register(s.end)
 	closed := make(chan struct{})
 	stop := context.AfterFunc(s.ctx, func() {
 		_ = link.Close() // ends a Send and a Receive in progress
@@ -77,28 +91,11 @@ func (c *config) serve(ctx context.Context, link Link, timeout time.Duration) er
 		<-closed
 	}
 	s.exchanges.Wait()
+	a.close(c.MaxExchanges - s.slots.room)
 	if err := context.Cause(s.ctx); err != io.EOF {
 		return fmt.Errorf("serving a link: %w", err)
 	}
 	return nil
-}
-
-// read handles messages until the link ends, and returns why it ended.
-func (s *session) read() error {
-	for {
-		data, err := s.link.Receive()
-		if err != nil {
-			return err
-		}
-		if err := s.message.Read(data); err != nil {
-			s.failNobody("failed to parse JSON-RPC message: " + err.Error())
-		} else {
-			s.handle(&s.message)
-		}
-		if s.ctx.Err() != nil {
-			return context.Cause(s.ctx)
-		}
-	}
 }
 
 const (
@@ -175,11 +172,20 @@ func (s *session) httpRequest(m *execproto.Message) {
 		return
 	}
 	e := newExchange(s, m.RawID, r, out)
+	if !s.account.swap(s.copied, e.held) {
+		s.fail(m.RawID, overBudget(true))
+		return
+	}
+	s.copied = e.held
 	start, refusal := s.slots.enter(e)
-	switch {
-	case refusal != nil:
+	if refusal != nil {
 		s.fail(m.RawID, refusal)
-	case start:
+		return
+	}
+	s.copied = 0 // the exchange gives it back
+	s.c.Budget.counters.exchanges.Add(1)
+	s.c.Budget.counters.exchangesTotal.Add(1)
+	if start {
 		s.start(e)
 	}
 }
@@ -195,79 +201,69 @@ func (s *session) release() {
 	}
 }
 
-// leave removes an exchange from the session before its last message is sent. holding says whether
-// the exchange still has its slot.
-func (s *session) leave(e *exchange, holding bool) {
+// leave removes an exchange from the session, when its last message is about to be sent. A client
+// that has received the message may use the ID again. Until then the exchange keeps its place, so a
+// client that does not read cannot have more of them.
+func (s *session) leave(e *exchange) {
 	s.slots.leave(e)
-	if holding {
-		s.release()
-	}
+	s.c.Budget.counters.exchanges.Add(-1)
 }
 
-// frame is the buffer of a message that is being sent.
-type frame struct{ b []byte }
-
-var frames = sync.Pool{New: func() any { return new(frame) }}
-
-const keepFrame = 512 << 10 // frames up to this size in bytes are reused
-
-// begin waits until a message may be sent and returns a buffer for the message. The caller must
-// pass the buffer to finish. All exchanges of a link share one buffer. begin fails when the session
-// is over.
-func (s *session) begin() (*frame, error) {
+// begin waits until a message may be sent. The caller must call finish afterwards. begin fails when
+// the session is over.
+func (s *session) begin() error {
 	select {
 	case s.writing <- struct{}{}:
 	case <-s.ctx.Done():
-		return nil, context.Cause(s.ctx)
+		return context.Cause(s.ctx)
 	}
 	if s.ctx.Err() != nil {
 		<-s.writing
-		return nil, context.Cause(s.ctx)
+		return context.Cause(s.ctx)
 	}
-	return frames.Get().(*frame), nil
+	return nil
 }
 
 // finish sends the message in f.
 func (s *session) finish(f *frame) error {
+	s.c.Budget.counters.bytesOut.Add(int64(len(f.b)))
 	err := s.link.Send(f.b)
 	if err != nil {
 		s.end(err)
 	}
-	if cap(f.b) <= keepFrame {
-		frames.Put(f)
-	}
+	f.free()
 	<-s.writing
 	return err
 }
 
 // answer sends a result.
 func (s *session) answer(rawID, result []byte) {
-	if f, err := s.begin(); err == nil {
-		f.b = execproto.AppendResult(f.b[:0], rawID, result)
+	if s.begin() == nil {
+		f := newFrame(len(result))
+		f.b = execproto.AppendResult(f.b, rawID, result)
 		_ = s.finish(f)
 	}
 }
 
 // fail sends an error. The error says how far the request got.
 func (s *session) fail(rawID []byte, why *failure) {
-	var data []byte
-	if why.code == execproto.CodeInvalidParams || why.code == execproto.CodeFailed {
-		data = execproto.AppendStage(nil, why.stage)
-	}
-	if f, err := s.begin(); err == nil {
-		f.b = execproto.AppendError(f.b[:0], rawID, why.code, why.text, data)
-		_ = s.finish(f)
+	if s.begin() == nil {
+		_ = s.finish(why.frame(rawID))
 	}
 }
 
 // failNobody answers a message whose ID is unknown.
 func (s *session) failNobody(text string) {
-	s.fail([]byte("-1"), &failure{code: execproto.CodeInvalidRequest, text: text})
+	s.fail(nobody, &failure{code: execproto.CodeInvalidRequest, text: text})
 }
 
 // ServeStdio serves one client over a pair of pipes, with one message per line, see [Serve]. At the
 // end it closes both pipes. Closing a pipe must end a Read or Write in progress. io.EOF from in is
 // a normal end.
 func ServeStdio(ctx context.Context, in io.ReadCloser, out io.WriteCloser, opts *Options) error {
-	return Serve(ctx, link.NewLines(in, out, maxMessage), opts)
+	c, err := newConfig(opts)
+	if err != nil {
+		return errors.Join(err, in.Close(), out.Close())
+	}
+	return c.serveOne(ctx, link.NewLines(in, out, c.MaxMessage))
 }

@@ -13,7 +13,6 @@ type slots struct {
 	mu      sync.Mutex
 	free    int
 	room    int                 // how many more exchanges may enter
-	held    int                 // bytes of request bodies
 	waiting []*exchange         // in order
 	active  map[string]struct{} // ids of the streamed exchanges
 }
@@ -33,8 +32,7 @@ func (t *slots) enter(e *exchange) (start bool, refusal *failure) {
 			return false, invalid(fmt.Errorf("http/request streamResponse requestId `%s` is already active", e.id))
 		}
 	}
-	size := len(e.out.body)
-	if t.room == 0 || size > 0 && t.held > 0 && t.held+size > maxHeld {
+	if t.room == 0 {
 		return false, &failure{
 			code:  execproto.CodeFailed,
 			text:  "http/request failed: too many exchanges on this link",
@@ -42,8 +40,6 @@ func (t *slots) enter(e *exchange) (start bool, refusal *failure) {
 		}
 	}
 	t.room--
-	e.size = size
-	t.held += size
 	if e.stream {
 		t.active[e.id] = struct{}{}
 	}
@@ -75,7 +71,6 @@ func (t *slots) leave(e *exchange) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.room++
-	t.held -= e.size
 	if e.stream {
 		delete(t.active, e.id)
 	}

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -21,19 +22,23 @@ import (
 type world struct {
 	*client
 
+	t      *testing.T
 	net    *memnet.Network
+	opts   Options
 	conn   *memnet.Conn // the client's end of the link
+	budget *Budget
 	served <-chan error // receives the result of Serve
 	end    context.CancelFunc
 }
 
-// inWorld runs a test in a new world. When the test ends, no connection or goroutine may be left.
+// inWorld runs a test in a new world. When the test ends, no connection or goroutine may be left,
+// and the agent may hold nothing.
 func inWorld(t *testing.T, opts *Options, handler http.HandlerFunc, test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		n := memnet.New()
 		serveHTTP(t, n, "127.0.0.1:80", handler)
-		w := &world{net: n}
+		w := &world{net: n, t: t}
 		ctx, cancel := context.WithCancel(t.Context())
 		w.end = cancel
 		var o Options
@@ -41,11 +46,14 @@ func inWorld(t *testing.T, opts *Options, handler http.HandlerFunc, test func(w 
 			o = *opts
 		}
 		o.DialContext = n.DialContext
-		near, far := connect(t, n)
-		served := make(chan error, 1)
-		go func() { served <- Serve(ctx, link.NewLines(far, far, maxMessage), &o) }()
-		w.served, w.conn = served, near
-		w.client = &client{t: t, link: link.NewLines(near, near, maxMessage)}
+		o.Budget = cmp.Or(o.Budget, NewBudget(0))
+		w.budget = o.Budget
+		t.Cleanup(func() {
+			s := w.budget.Stats()
+			require.Equal(t, [3]int64{}, [3]int64{s.Held, s.Links, s.Exchanges}, "held, links, exchanges")
+			require.LessOrEqual(t, s.HeldPeak, s.Limit)
+		})
+		w.client, w.conn, w.served = w.connect(ctx, &o)
 		t.Cleanup(func() {
 			cancel()
 			_ = w.link.Close()
@@ -53,8 +61,32 @@ func inWorld(t *testing.T, opts *Options, handler http.HandlerFunc, test func(w 
 				<-w.served
 			}
 		})
+		w.opts = o
 		test(w)
 	})
+}
+
+// connect returns a new client of the agent with the client's end of its link, and a channel that
+// receives the result of Serve.
+func (w *world) connect(ctx context.Context, o *Options) (*client, *memnet.Conn, <-chan error) {
+	near, far := connect(w.t, w.net)
+	served := make(chan error, 1)
+	go func() { served <- Serve(ctx, link.NewLines(far, far, cmp.Or(o.MaxMessage, DefaultMaxMessage)), o) }()
+	return &client{t: w.t, link: link.NewLines(near, near, DefaultMaxMessage)}, near, served
+}
+
+// join returns another client of the agent, which has finished its handshake.
+func (w *world) join() *client {
+	w.t.Helper()
+	ctx, cancel := context.WithCancel(w.t.Context())
+	c, _, served := w.connect(ctx, &w.opts)
+	w.t.Cleanup(func() {
+		cancel()
+		_ = c.link.Close()
+		<-served
+	})
+	c.handshake()
+	return c
 }
 
 // connect returns both ends of a connection.

@@ -81,6 +81,7 @@ func (s *Session) isCurrent(generation uint64) bool { return s.now.Load().genera
 // the replaced session on the server. Other calls may still run in it, and a ping that is refused
 // because of our DELETE would look like proof that such a call did not run.
 func (s *Session) runRecovery(r *recovery) error {
+	defer s.doubts.settle()
 	if !s.isCurrent(r.generation) {
 		return nil
 	}

@@ -1,7 +1,7 @@
 # Each target runs a step of CI.
 .DEFAULT_GOAL := check
 
-.PHONY: check field format vet lint test simulation simulation-nightly mutants mutants-simulation allocations fuzz peers conformance-counts servers-record release release-check
+.PHONY: check field format vet lint test simulation simulation-nightly mutants mutants-simulation allocations fuzz peers peers-all conformance-counts servers-record release release-check
 
 check: ## runs all steps of CI
 	@bash .ci/run
@@ -14,6 +14,9 @@ field: ## plays what real servers do, for sessions and at the command line; runs
 	cd examples/hawser && GOWORK=off go test -count=1 -run TestFieldCorpus .
 	for dir in tests/peers tests/peers/servers; do (cd $$dir && npm ci --loglevel=error --no-progress) || exit; done
 	cd tests/peers && GOWORK=off go test -count=1 -run TestServer . -all
+
+peers-all: ## runs the tests of third-party programs with each version of codex, and all ways through the agent
+	@bash .ci/run peers_all
 
 mutants: ## applies every defect of tests/mutants; a test must detect each
 	@bash .ci/run mutants_all

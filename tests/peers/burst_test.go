@@ -28,13 +28,10 @@ const burstRounds = 5
 //
 //	go test -run '^$' -bench Bursts -benchtime 1x .
 func BenchmarkBursts(b *testing.B) {
-	executors := []struct {
-		name string
-		url  string
-	}{
-		{"codex " + peer.CodexVersion, peer.StartCodex(b).URL},
-		{"codex " + peer.NextCodexVersion, peer.StartNextCodex(b).URL},
-		{"agent", peer.StartAgent(b).URL},
+	type named struct{ name, url string }
+	executors := []named{{"agent", peer.StartAgent(b).URL}}
+	for _, codex := range peer.Codexes {
+		executors = append(executors, named{"codex " + codex.Version, codex.Start(b).URL})
 	}
 	for range b.N {
 		results := make(map[string][][]float64) // by line; one list per executor

@@ -17,7 +17,8 @@ import (
 )
 
 // These tests exchange messages with the real executor to check internal/execproto and
-// internal/link against it.
+// internal/link against it. They run the newest version in the table of package peer, or the
+// version that HAWSER_TEST_CODEX names.
 
 const maxMessage = 8 << 20
 
@@ -59,7 +60,7 @@ func handshake(t *testing.T, l link.Link) {
 	send(t, l, execproto.AppendInitialize(nil, 1, "hawser"))
 	m := receive(t, l)
 	environment, err := execproto.ReadEnvironment(m.Result)
-	if want := (execproto.Environment{Version: peer.CodexVersion, HeaderEnvVars: true}); m.Kind != execproto.Result || err != nil || environment != want {
+	if want := (execproto.Environment{Version: peer.SelectedCodex(t).Version, HeaderEnvVars: true}); m.Kind != execproto.Result || err != nil || environment != want {
 		t.Fatalf("initialize returned %+v, %v, from %+v", environment, err, m)
 	}
 	send(t, l, []byte(execproto.Initialized))

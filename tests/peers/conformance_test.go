@@ -75,9 +75,18 @@ var notRun = map[string]string{
 	"sep-2640-": "the host implements the skills extension, not the SDK",
 }
 
-// ways are the routes of the client's requests. The suite must see the same traffic over each
-// route.
-var ways = []string{"direct", "codex", "agent"}
+// conformanceWays returns the routes of the client's requests. The suite must see the same traffic
+// over each route. CI has no time for the last one.
+func conformanceWays() []string {
+	ways := []string{"direct", "codex", "agent"}
+	if os.Getenv("HAWSER_TEST_ALL_WAYS") != "" {
+		ways = append(ways, sharedAgent)
+	}
+	return ways
+}
+
+// sharedAgent is the route through the agent on which all exchanges share a link.
+const sharedAgent = "agent shared"
 
 // counts holds the number of checks of each run, by scenario and revision.
 type counts map[string]map[string]peer.Count
@@ -91,7 +100,7 @@ func TestConformance(t *testing.T) {
 	for _, scenario := range slices.Sorted(maps.Keys(scenarios)) {
 		got[scenario] = map[string]peer.Count{}
 		for _, revision := range scenarios[scenario] {
-			for _, way := range ways {
+			for _, way := range conformanceWays() {
 				t.Run(scenario+"/"+revision+"/"+way, func(t *testing.T) {
 					count := runScenario(t, client, scenario, revision, way)
 					if expected := want[scenario][revision]; !*update && count != expected {
@@ -114,6 +123,9 @@ func runScenario(t *testing.T, client, scenario, revision, way string) peer.Coun
 	}
 	relay := peer.StartRelay(t, startExecutor(t, way))
 	env := []string{"HAWSER_TRANSPORT=executor", "HAWSER_EXECUTOR=" + relay.URL}
+	if way == sharedAgent {
+		env = append(env, "HAWSER_EXECUTOR_SHARED=1")
+	}
 	if strings.HasPrefix(scenario, "auth/") {
 		// These scenarios check the server's host name, so they do not work through a proxy.
 		count := runSuite(t, client, scenario, revision, env...)

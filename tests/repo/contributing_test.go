@@ -24,7 +24,14 @@ func TestSupportedVersions(t *testing.T) {
 	if err := json.Unmarshal([]byte(read("tests/peers/package.json")), &npm); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"| codex exec-server | " + npm.Dependencies["@openai/codex"] + " |"}
+	const codex = "@openai/codex"
+	codexes := npm.Dependencies[codex]
+	for _, version := range npm.Dependencies { // an alias is npm:PACKAGE@VERSION
+		if older, ok := strings.CutPrefix(version, "npm:"+codex+"@"); ok {
+			codexes += ", " + older
+		}
+	}
+	want := []string{"| codex exec-server | " + codexes + " |"}
 	mod := read("go.mod")
 	for prefix, version := range map[string]string{
 		"| Go | %; ": `(?m)^go (\S+)$`, "| mcp-go | % ": `(?m)^\tgithub.com/mark3labs/mcp-go (\S+)$`,

@@ -6,6 +6,7 @@
 //	MCP_CONFORMANCE_CONTEXT           JSON input of the scenario
 //	HAWSER_TRANSPORT                  direct (the default) or executor
 //	HAWSER_EXECUTOR                   the executor's ws:// URL
+//	HAWSER_EXECUTOR_SHARED            if it is not empty, all exchanges share one link
 //
 // The exit status is 0 if all calls of the scenario were made and ended as expected, 1 if not, and
 // 2 if the arguments or the environment are invalid.
@@ -123,7 +124,7 @@ func chooseTransport(ctx context.Context, env func(string) string) (transport.Tr
 		if url == "" {
 			return nil, fmt.Errorf("%w: HAWSER_TRANSPORT=executor requires HAWSER_EXECUTOR", errUsage)
 		}
-		return executor.Dial(ctx, url, nil)
+		return executor.Dial(ctx, url, &executor.Options{Shared: env("HAWSER_EXECUTOR_SHARED") != ""})
 	default:
 		return nil, fmt.Errorf("%w: invalid HAWSER_TRANSPORT %q: expected direct or executor", errUsage, name)
 	}

@@ -17,7 +17,9 @@ func RequireInstalled(tb testing.TB) {
 	for _, name := range []string{"node", "conformance", "mcp-server-everything"} {
 		bin(tb, name)
 	}
-	codexBin(tb)
+	for _, codex := range Codexes {
+		codex.bin(tb)
+	}
 }
 
 // bin returns the path of an installed program by its npm name.

@@ -17,12 +17,22 @@ import (
 	"github.com/hawser-mcp/hawser/transport/transporttest"
 )
 
-// These tests run the transport contract over the real executor with its default flags: one request
-// at a time on each link.
+// These tests run the transport contract over the real executor: with its default flags, which run
+// one request at a time on each link, and on a link that all exchanges share also with many at once.
 
 // oneAtATime is the reason to skip the cases in which a shared link loses several requests that
 // have no response head yet.
 const oneAtATime = "the executor starts the next request of a link after the head of the previous one: see TestCodexRunsOneRequestOfALink"
+
+// stopsStarting is the reason to skip the case with a hundred exchanges at once. Both versions of
+// codex have this defect, over WebSockets and pipes: about once in 60 runs, after the head of a
+// response whose body stays open, the executor does not start the requests that it has read, until
+// another body on the link ends. Its input is empty then, its threads are idle, and the server
+// receives no connection. Any other client sees the same.
+const stopsStarting = "the executor sometimes starts no more requests while bodies are open"
+
+// manyAtOnce makes codex run many requests of a link at once. It then keeps clauses 11 and 14.
+var manyAtOnce = []string{"--concurrent-requests", "128"}
 
 // guard is the longest wait for an expected event. Only a failing test waits this long.
 const guard = time.Minute
@@ -39,8 +49,19 @@ func await[T any](t *testing.T, what string, ch <-chan T) T {
 	}
 }
 
-// contract returns the configuration that all routes through codex share.
-func contract(t *testing.T, shared bool) transporttest.Config {
+// linkMode is a way to use links to codex.
+type linkMode struct {
+	name   string
+	shared bool
+	flags  []string // of codex
+}
+
+var linkModes = []linkMode{
+	{"exclusive links", false, nil}, {"shared link", true, nil}, {"shared link, many at once", true, manyAtOnce},
+}
+
+// contract returns the configuration for the routes through codex.
+func contract(t *testing.T, m linkMode) transporttest.Config {
 	t.Helper()
 	cfg := transporttest.Config{
 		CannotGive: map[int]string{},
@@ -52,8 +73,9 @@ func contract(t *testing.T, shared bool) transporttest.Config {
 	if peer.SelectedCodex(t).Decodes {
 		cfg.CannotGive[15] = "the executor decodes gzip: see TestCompressedBodiesThroughCodex"
 	}
-	if shared {
+	if m.shared && m.flags == nil {
 		cfg.CannotGive[11] = oneAtATime
+		cfg.CannotGive[14] = stopsStarting
 		cfg.Undetected["endless informational"] = "the executor waits for the head and has no free slot"
 	}
 	return cfg
@@ -71,14 +93,14 @@ func limited(t *testing.T, shared bool) *executor.Options {
 }
 
 func TestCodexKeepsTheContract(t *testing.T) {
-	for name, shared := range map[string]bool{"exclusive links": false, "shared link": true} {
-		t.Run(name, func(t *testing.T) {
-			relay := peer.StartRelay(t, peer.StartCodex(t).URL)
-			cfg := contract(t, shared)
+	for _, m := range linkModes {
+		t.Run(m.name, func(t *testing.T) {
+			relay := peer.StartRelay(t, peer.StartCodex(t, m.flags...).URL)
+			cfg := contract(t, m)
 			cfg.CutLink = func(*testing.T, http.RoundTripper) { relay.Cut() }
 			cfg.New = func(t *testing.T) http.RoundTripper {
 				t.Helper()
-				rt, err := executor.Dial(t.Context(), relay.URL, limited(t, shared))
+				rt, err := executor.Dial(t.Context(), relay.URL, limited(t, m.shared))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -89,19 +111,27 @@ func TestCodexKeepsTheContract(t *testing.T) {
 	}
 }
 
-// The transport contract also holds over the standard input and output of a child process.
+// The transport contract also holds over the standard input and output of a child process, which
+// all exchanges share.
 func TestCodexKeepsTheContractOverPipes(t *testing.T) {
-	cfg := contract(t, true)
-	command := peer.CodexCommand(t)
-	cfg.New = func(t *testing.T) http.RoundTripper {
-		t.Helper()
-		rt, err := executor.Command(t.Context(), command, limited(t, true))
-		if err != nil {
-			t.Fatal(err)
+	for _, m := range linkModes {
+		if !m.shared {
+			continue
 		}
-		return rt
+		t.Run(m.name, func(t *testing.T) {
+			cfg := contract(t, m)
+			command := peer.CodexCommand(t, m.flags...)
+			cfg.New = func(t *testing.T) http.RoundTripper {
+				t.Helper()
+				rt, err := executor.Command(t.Context(), command, limited(t, true))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return rt
+			}
+			transporttest.Run(t, cfg)
+		})
 	}
-	transporttest.Run(t, cfg)
 }
 
 // sending is a link that reports each request after sending it.

@@ -27,7 +27,7 @@ import (
 func TestExecutorIsKilled(t *testing.T) {
 	peer.RequireInstalled(t)
 	for name, x := range map[string]*peer.Executor{
-		"agent": peer.StartAgent(t), "codex": peer.StartCodex(t, "--concurrent-requests", "128"),
+		"agent": peer.StartAgent(t), "codex": peer.StartCodex(t, manyAtOnce...),
 	} {
 		for _, shared := range []bool{false, true} {
 			links := " exclusive"

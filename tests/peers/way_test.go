@@ -46,7 +46,7 @@ func openExecutor(tb testing.TB, url string, opts *executor.Options) transport.T
 // head would block all others.
 func openPipes(tb testing.TB) transport.Transport {
 	tb.Helper()
-	rt, err := executor.Command(tb.Context(), peer.CodexCommand(tb, "--concurrent-requests", "128"), nil)
+	rt, err := executor.Command(tb.Context(), peer.CodexCommand(tb, manyAtOnce...), nil)
 	if err != nil {
 		tb.Fatal(err)
 	}

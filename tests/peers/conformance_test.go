@@ -76,7 +76,7 @@ var notRun = map[string]string{
 }
 
 // conformanceWays returns the routes of the client's requests. The suite must see the same traffic
-// over each route. CI has no time for the last one.
+// over each route. CI has no time for the last one, which the variable HAWSER_TEST_ALL_WAYS adds.
 func conformanceWays() []string {
 	ways := []string{"direct", "codex", "agent"}
 	if os.Getenv("HAWSER_TEST_ALL_WAYS") != "" {

@@ -38,9 +38,10 @@
 // the link may be replaced if no other exchange uses it, which also cancels the request.
 //
 // [Options.Shared] pays if many short requests run at once, none is ever slow, and canceling need not
-// reach the server. Start codex with --concurrent-requests 128 then: by default it runs one request
-// of a link at a time, so one slow request delays all others. With a link for each request, the flag
-// changes nothing.
+// reach the server. Start codex with --concurrent-requests 128 then, and for [Command]: by default it
+// runs one request of a link at a time, so one slow request delays all others. Over pipes it also
+// has a defect: while bodies are open, it sometimes starts no more requests. With a link for each
+// request, the flag changes nothing.
 //
 // # Errors
 //

@@ -36,7 +36,8 @@ const (
 	// CodexValue is the value of CodexVariable.
 	CodexValue = "known to the executor alone"
 
-	codexName = "codex exec-server"
+	codexName        = "codex exec-server"
+	codexPackageName = "@openai/codex"
 )
 
 // SelectedCodex returns the version that tests run: the newest, or the one that CodexSelection

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"errors"
 	"io"
 	"net"
 	"sync/atomic"
@@ -50,6 +51,40 @@ func (w *WebSocket) Send(message []byte) error {
 	defer w.sending.Store(false)
 	return w.conn.WriteMessage(websocket.TextMessage, message)
 }
+
+// SendAll sends text messages. They are written at once if they are small and the connection is a
+// [Corkable].
+func (w *WebSocket) SendAll(messages ...[]byte) error {
+	w.sending.Store(true)
+	defer w.sending.Store(false)
+	c, ok := w.raw.(*Corkable)
+	if !ok || !fit(messages) {
+		return w.sendEach(messages)
+	}
+	c.cork()
+	err := w.sendEach(messages)
+	return errors.Join(err, c.uncork())
+}
+
+func (w *WebSocket) sendEach(messages [][]byte) error {
+	for _, m := range messages {
+		if err := w.conn.WriteMessage(websocket.TextMessage, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fit reports whether messages fit into one write buffer.
+func fit(messages [][]byte) bool {
+	n := 0
+	for _, m := range messages {
+		n += len(m) + maxFrameHeader
+	}
+	return n <= writeBuffer/2
+}
+
+const maxFrameHeader = 14 // RFC 6455 section 5.2, in bytes
 
 // Receive returns the next message, text or binary. It also answers pings.
 func (w *WebSocket) Receive() ([]byte, error) {

@@ -7,9 +7,16 @@
 package bench_test
 
 import (
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(asServer) != "" {
+		serveProcess()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}

@@ -45,6 +45,24 @@ func NewWebSocket(conn *websocket.Conn, raw net.Conn, maxMessage int) *WebSocket
 // Meter sets what counts the memory for messages that are received. Call it before Receive.
 func (w *WebSocket) Meter(m Meter) { w.in.meter = m }
 
+// OnWait makes Receive call f, on its goroutine, whenever it is about to wait for more bytes. It
+// reports whether the link can. Call it before Receive.
+func (w *WebSocket) OnWait(f func()) bool {
+	c, ok := w.raw.(*Conn)
+	if ok {
+		c.onWait = f
+	}
+	return ok
+}
+
+// Prompt says that the far end never waits for acknowledgments, which are then sent when TCP likes.
+// That saves a system call for each message. Call it before Receive.
+func (w *WebSocket) Prompt() {
+	if c, ok := w.raw.(*Conn); ok {
+		c.ackNow = nil
+	}
+}
+
 // Send sends one text message.
 func (w *WebSocket) Send(message []byte) error {
 	w.sending.Store(true)

@@ -36,6 +36,7 @@ func beginOn(t *testing.T, c *conn, id int64) *exchange {
 	t.Helper()
 	e := &exchange{id: id, wake: make(chan struct{}, 1)}
 	require.True(t, c.begin(e, newFrame()))
+	signal(c.outbox) // instead of push, because nothing may wait here
 	return e
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"math"
 	"net/http"
 	"time"
@@ -49,7 +50,9 @@ func (e *exchange) run() {
 		e.fail(err)
 		return
 	}
-	e.s.log.Debug("exchange", "method", e.out.method, "host", e.out.url.Host, "status", resp.StatusCode)
+	if e.s.log.Enabled(ctx, slog.LevelDebug) { // the values would be copied to the heap even if it is not
+		e.s.log.Debug("exchange", "method", e.out.method, "host", e.out.url.Host, "status", resp.StatusCode)
+	}
 	head := &execproto.HTTPResponse{Status: resp.StatusCode, Headers: responseHeaders(resp.Header)}
 	if !e.stream {
 		e.buffered(head, resp.Body)

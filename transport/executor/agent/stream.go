@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/hawser-mcp/hawser/internal/execproto"
@@ -29,7 +30,8 @@ type part struct {
 
 // streamed sends a streamed response.
 func (e *exchange) streamed(resp *http.Response, head *execproto.HTTPResponse) {
-	var piece [smallPiece]byte
+	piece := smallPieces.Get().(*[smallPiece]byte)
+	defer smallPieces.Put(piece)
 	p := part{head: head}
 	n := 0
 	if resp.ContentLength >= 0 {
@@ -37,6 +39,8 @@ func (e *exchange) streamed(resp *http.Response, head *execproto.HTTPResponse) {
 	}
 	e.pump(resp.Body, piece[:], p, n)
 }
+
+var smallPieces = sync.Pool{New: func() any { return new([smallPiece]byte) }}
 
 // beginning reads the first piece of a body into p. If that takes too long, it sends the head alone.
 func (e *exchange) beginning(p *part, body io.Reader, piece []byte) (n int) {

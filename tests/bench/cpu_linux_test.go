@@ -2,7 +2,6 @@ package bench_test
 
 import (
 	"bufio"
-	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -16,16 +15,6 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
-
-// asServer makes the test binary run the server, so that its CPU time is not the clients'.
-const asServer = "HAWSER_BENCH_SERVER"
-
-// serveProcess prints the URL of a server and serves until stdin ends.
-func serveProcess() {
-	t := new(testing.B)
-	_, _ = io.WriteString(os.Stdout, newServer(t).url+"\n")
-	_, _ = io.Copy(io.Discard, os.Stdin)
-}
 
 // serverProcess starts a server in a process of its own, and returns its URL.
 func serverProcess(tb testing.TB) string {

@@ -7,6 +7,7 @@
 package bench_test
 
 import (
+	"io"
 	"os"
 	"testing"
 
@@ -19,4 +20,14 @@ func TestMain(m *testing.M) {
 		return
 	}
 	goleak.VerifyTestMain(m)
+}
+
+// asServer makes the test binary run the server, so that its CPU time is not the clients'.
+const asServer = "HAWSER_BENCH_SERVER"
+
+// serveProcess prints the URL of a server and serves until stdin ends.
+func serveProcess() {
+	t := new(testing.B)
+	_, _ = os.Stdout.WriteString(newServer(t).url + "\n")
+	_, _ = io.Copy(io.Discard, os.Stdin)
 }

@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -27,7 +28,11 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
+	set, err := parse(os.Args[1:], os.Stderr)
+	if err == nil {
+		set.limitMemory()
+		err = set.run(ctx, streams{os.Stdin, os.Stdout, os.Stderr})
+	}
 	stop()
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
@@ -53,11 +58,18 @@ type settings struct {
 	opts        agent.Options
 }
 
-func run(ctx context.Context, args []string, s streams) error {
-	set, err := parse(args, s.err)
-	if err != nil {
-		return err
+// limitMemory makes the garbage collector work harder before the process uses twice its budget. The
+// environment variable GOMEMLIMIT has precedence.
+func (set *settings) limitMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		budget := set.opts.Budget.Stats().Limit
+		debug.SetMemoryLimit(budget + budget/4*3 + runtimeMemory)
 	}
+}
+
+const runtimeMemory = 16 << 20 // what an idle program uses, in bytes
+
+func (set *settings) run(ctx context.Context, s streams) (err error) {
 	if set.version {
 		_, err = fmt.Fprintln(s.out, "executor version", release.Version)
 		return err
@@ -82,12 +94,21 @@ func run(ctx context.Context, args []string, s streams) error {
 		return err
 	}
 	<-ctx.Done()
+	if set.opts.Logger != nil {
+		logCounters(set.opts.Logger, l.Stats())
+	}
 	return nil
+}
+
+// logCounters logs what the agent did.
+func logCounters(log *slog.Logger, s agent.Stats) {
+	log.Debug("counters", "links", s.LinksTotal, "exchanges", s.ExchangesTotal, "bytesIn", s.BytesIn, "bytesOut", s.BytesOut,
+		"heldPeak", s.HeldPeak, "overflows", s.Overflows, "evictions", s.Evictions, "lateMessages", s.LateMessages)
 }
 
 func parse(args []string, output io.Writer) (*settings, error) {
 	set := new(settings)
-	var debug bool
+	var verbose bool
 	var budget int64
 	flags := flag.NewFlagSet("executor", flag.ContinueOnError)
 	flags.SetOutput(output)
@@ -112,7 +133,7 @@ func parse(args []string, output io.Writer) (*settings, error) {
 		"allow -allow-env without -token-file: every program on this machine can then use the variables")
 	flags.Int64Var(&budget, "budget", agent.DefaultBudget>>20, "memory for all clients together, in `MiB`")
 	flags.IntVar(&set.opts.Concurrent, "concurrent", agent.DefaultConcurrent, "maximum number of requests per link that wait for their response heads")
-	flags.BoolVar(&debug, "debug", false, "log links and exchanges to stderr")
+	flags.BoolVar(&verbose, "debug", false, "log links, exchanges and, at the end, counters to stderr")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
@@ -127,7 +148,7 @@ func parse(args []string, output io.Writer) (*settings, error) {
 		return nil, errors.New("-token-file requires WebSockets: a client that has the pipes needs no token")
 	}
 	set.opts.Budget = agent.NewBudget(budget << 20)
-	if debug {
+	if verbose {
 		set.opts.Logger = slog.New(slog.NewTextHandler(output, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	return set, nil

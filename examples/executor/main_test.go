@@ -21,15 +21,15 @@ import (
 	"github.com/hawser-mcp/hawser/internal/release"
 )
 
-// asProgram makes the test binary run as the program, for tests that need a process.
-const asProgram = "EXECUTOR_TEST_PROGRAM"
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
-		main()
-		return
+// run does what main does, with other streams.
+func run(ctx context.Context, args []string, s streams) error {
+	set, err := parse(args, s.err)
+	if err != nil {
+		return err
 	}
-	goleak.VerifyTestMain(m)
+	return set.run(ctx, s)
 }
 
 // program is a running executor program.

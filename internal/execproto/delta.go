@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/segmentio/asm/ascii"
 	"github.com/segmentio/asm/base64"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
@@ -51,7 +52,7 @@ func (d *Delta) read(c *jsonrpc.Cursor) {
 			d.Seq = c.Int64()
 		case "deltaBase64":
 			if !c.TryNull() {
-				d.Base64 = c.StringBytes()
+				d.Base64 = c.PlainBytes(ascii.ValidPrint)
 			}
 		case "done":
 			if !c.TryNull() {

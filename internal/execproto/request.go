@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/segmentio/asm/ascii"
+
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
@@ -139,7 +141,7 @@ func readBody(c *jsonrpc.Cursor) []byte {
 	if c.TryNull() {
 		return nil
 	}
-	text := c.StringBytes()
+	text := c.PlainBytes(ascii.ValidPrint)
 	if len(text) == 0 {
 		return nil
 	}

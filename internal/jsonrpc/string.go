@@ -36,6 +36,21 @@ func (c *Cursor) StringBytes() []byte {
 	return q.decode(raw)
 }
 
+// PlainBytes does what StringBytes does. It is faster for a long text without escapes. plain reports
+// whether a text consists of printable ASCII characters.
+func (c *Cursor) PlainBytes(plain func([]byte) bool) []byte {
+	if c.value() == '"' {
+		rest := c.data[c.pos+1:]
+		n := max(0, bytes.IndexByte(rest, '"'))
+		if text := rest[:n:n]; n > 0 && bytes.IndexByte(text, '\\') < 0 && plain(text) {
+			c.pos += n + 2
+			c.place = afterValue
+			return text
+		}
+	}
+	return c.StringBytes()
+}
+
 // scan reads a string value and returns the bytes between its quotes.
 func (c *Cursor) scan() (raw []byte, q quoted, ok bool) {
 	if c.value() != '"' {

@@ -123,3 +123,25 @@ func TestStringBytesAliasesOnlyWhatNeedsNoDecoding(t *testing.T) {
 	require.Equal(t, "esc\n", string(got[1]))
 	require.Equal(t, "bad\ufffd", string(got[2]))
 }
+
+// PlainBytes reads what StringBytes reads, whatever plain says.
+func TestPlainBytes(t *testing.T) {
+	for _, text := range []string{
+		`"QUJD"`, `""`, ` "QQ==" `, `"Q\/Q"`, `"a\"b"`, `"a\u0062"`, "\"a\nb\"", "\"\xff\"", `"é"`, `"open`, `12`, `null`, `["a"]`, `"a" x`, ``,
+	} {
+		for _, plain := range []bool{true, false} {
+			a, b := NewCursor([]byte(text), 8), NewCursor([]byte(text), 8)
+			want := a.StringBytes()
+			a.End()
+			got := b.PlainBytes(func(s []byte) bool {
+				for _, x := range s {
+					plain = plain && x >= ' ' && x <= '~'
+				}
+				return plain
+			})
+			b.End()
+			require.Equal(t, string(want), string(got), text)
+			require.Equal(t, a.Err(), b.Err(), text)
+		}
+	}
+}

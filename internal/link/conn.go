@@ -18,11 +18,12 @@ var errLongHandshake = errors.New("the reply to the WebSocket handshake is too l
 // delayed acknowledgment.
 type Conn struct {
 	net.Conn
-	sys    syscall.RawConn // nil if the connection is not a socket
-	ackNow func(fd uintptr)
-	heard  atomic.Int64 // time of the last read, in nanoseconds since 1970
-	moved  atomic.Int64 // time of the last write, in the same unit
-	budget atomic.Int64 // bytes that may still be read; negative means no limit
+	sys    syscall.RawConn  // nil if the connection is not a socket
+	ackNow func(fd uintptr) // nil if the far end does not wait for acknowledgments
+	heard  atomic.Int64     // time of the last read, in nanoseconds since 1970
+	moved  atomic.Int64     // time of the last write, in the same unit
+	budget atomic.Int64     // bytes that may still be read; negative means no limit
+	onWait func()           // called before each Read; may be nil
 }
 
 // NewConn wraps a connection on which the handshake has not begun.
@@ -41,13 +42,16 @@ func NewConn(nc net.Conn) *Conn {
 // HandshakeDone removes the read limit.
 func (c *Conn) HandshakeDone() { c.budget.Store(-1) }
 
-// Read reads, and acknowledges the received bytes at once.
+// Read reads, and acknowledges the received bytes at once, if the far end needs that.
 func (c *Conn) Read(p []byte) (int, error) {
 	if budget := c.budget.Load(); budget >= 0 {
 		if budget == 0 {
 			return 0, errLongHandshake
 		}
 		p = p[:min(int64(len(p)), budget)]
+	}
+	if c.onWait != nil {
+		c.onWait()
 	}
 	n, err := c.Conn.Read(p)
 	if n > 0 {

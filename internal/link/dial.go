@@ -3,10 +3,12 @@ package link
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -63,6 +65,9 @@ func (d *Dialer) Dial(ctx context.Context, url string, header http.Header) (*Web
 		WriteBufferPool:  &writeBuffers,
 	}
 	conn, resp, err := ws.DialContext(ctx, url, header)
+	if late, ok := ctx.Deadline(); ok && errors.Is(err, os.ErrDeadlineExceeded) && !time.Now().Before(late) {
+		<-ctx.Done() // gorilla gives the connection the deadline of ctx, and it was the first to notice
+	}
 	if inTime := watched(); !inTime || err != nil && ctx.Err() != nil {
 		return nil, context.Cause(ctx) // the connection is closed
 	}

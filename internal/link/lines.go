@@ -49,6 +49,24 @@ func (l *Lines) Send(message []byte) error {
 	return sent(n, len(message), err)
 }
 
+// SendAll writes lines, all at once if they are small.
+func (l *Lines) SendAll(messages ...[]byte) error {
+	if !fit(messages) {
+		for _, m := range messages {
+			if err := l.Send(m); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	l.w = l.w[:0]
+	for _, m := range messages {
+		l.w = append(append(l.w, m...), '\n')
+	}
+	n, err := l.out.Write(l.w)
+	return sent(n, len(l.w)-1, err)
+}
+
 // sent returns the error of Send after a Write of n bytes. The error wraps ErrUncertain if only the
 // newline is missing, because the far end may accept such a line at the end of the stream.
 func sent(n, message int, err error) error {

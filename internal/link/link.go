@@ -19,6 +19,13 @@ type Link interface {
 	Close() error
 }
 
+// Batcher is a Link that can send several small messages with one write, which costs both ends much
+// less than one write each.
+type Batcher interface {
+	// SendAll does what calls of Send would do.
+	SendAll(messages ...[]byte) error
+}
+
 var (
 	// ErrUncertain is wrapped by an error of Send after which the far end may have the whole
 	// message.

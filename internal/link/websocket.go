@@ -1,6 +1,7 @@
 package link
 
 import (
+	"errors"
 	"io"
 	"net"
 	"sync/atomic"
@@ -44,12 +45,64 @@ func NewWebSocket(conn *websocket.Conn, raw net.Conn, maxMessage int) *WebSocket
 // Meter sets what counts the memory for messages that are received. Call it before Receive.
 func (w *WebSocket) Meter(m Meter) { w.in.meter = m }
 
+// OnWait makes Receive call f, on its goroutine, whenever it is about to wait for more bytes. It
+// reports whether the link can. Call it before Receive.
+func (w *WebSocket) OnWait(f func()) bool {
+	c, ok := w.raw.(*Conn)
+	if ok {
+		c.onWait = f
+	}
+	return ok
+}
+
+// Prompt says that the far end never waits for acknowledgments, which are then sent when TCP likes.
+// That saves a system call for each message. Call it before Receive.
+func (w *WebSocket) Prompt() {
+	if c, ok := w.raw.(*Conn); ok {
+		c.ackNow = nil
+	}
+}
+
 // Send sends one text message.
 func (w *WebSocket) Send(message []byte) error {
 	w.sending.Store(true)
 	defer w.sending.Store(false)
 	return w.conn.WriteMessage(websocket.TextMessage, message)
 }
+
+// SendAll sends text messages. They are written at once if they are small and the connection is a
+// [Corkable].
+func (w *WebSocket) SendAll(messages ...[]byte) error {
+	w.sending.Store(true)
+	defer w.sending.Store(false)
+	c, ok := w.raw.(*Corkable)
+	if !ok || !fit(messages) {
+		return w.sendEach(messages)
+	}
+	c.cork()
+	err := w.sendEach(messages)
+	return errors.Join(err, c.uncork())
+}
+
+func (w *WebSocket) sendEach(messages [][]byte) error {
+	for _, m := range messages {
+		if err := w.conn.WriteMessage(websocket.TextMessage, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fit reports whether messages fit into one write buffer.
+func fit(messages [][]byte) bool {
+	n := 0
+	for _, m := range messages {
+		n += len(m) + maxFrameHeader
+	}
+	return n <= writeBuffer/2
+}
+
+const maxFrameHeader = 14 // RFC 6455 section 5.2, in bytes
 
 // Receive returns the next message, text or binary. It also answers pings.
 func (w *WebSocket) Receive() ([]byte, error) {

@@ -135,10 +135,15 @@ func executorLinks() []mutant {
 		},
 		{
 			name: "executor: the link's lock is held while a message is sent", file: inExecutor + "writer.go",
-			old: `err := c.link.Send(*out.frame)`, new: `c.mu.Lock()
-	err := c.link.Send(*out.frame)
+			old: `err = c.link.Send(*out.frame)`, new: `c.mu.Lock()
+	err = c.link.Send(*out.frame)
 	c.mu.Unlock()`,
 			test: "TestLinkLockIsFreeWhileSending",
+		},
+		{
+			name: "executor: a link on which a caller sends may be shared", file: inExecutor + "conn.go",
+			old: `c.retired || c.own || c.claims > 0`, new: `c.retired || c.claims > 0`,
+			test: "TestLinkIsNotSharedWhileACallerSends",
 		},
 		{
 			name: "executor: a variable of the executor's environment fills the header of any origin", file: inExecutor + "request.go",
@@ -326,9 +331,14 @@ func agentExchanges() []mutant {
 			test: "TestReadAheadIsBounded",
 		},
 		{
-			name: "agent: a body that breaks off ends without an error", file: inAgent + "exchange.go",
-			old: `if end != io.EOF {`, new: `if end == nil {`,
+			name: "agent: a body that breaks off ends without an error", file: inAgent + "stream.go",
+			old: `if p.end != io.EOF {`, new: `if p.end == nil {`,
 			test: "TestFailures",
+		},
+		{
+			name: "agent: a stream keeps its place after its link is gone", file: inAgent + "stream.go",
+			old: `if err != nil && p.end == nil {`, new: `if err != nil && p.end != nil {`,
+			test: "TestStreamOnALostLink",
 		},
 	}
 }

@@ -38,7 +38,7 @@ var importRules = map[string]importRule{
 	},
 	"internal/execproto": {
 		why:   "the executor's messages are bytes and values, independent of links and exchanges",
-		only:  []string{module + "/internal/jsonrpc", "github.com/segmentio/asm/base64"},
+		only:  []string{module + "/internal/jsonrpc", "github.com/segmentio/asm/base64", "github.com/segmentio/asm/ascii"},
 		never: []string{"net", "net/http"},
 	},
 	"internal/wire": {

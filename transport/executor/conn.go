@@ -38,6 +38,9 @@ type conn struct {
 	cold bool          // the link was made without a warm-up that it may need; likewise
 	warm warmUp        // used only by the reader after it has started
 
+	wakesLate bool      // used only by the reader; it wakes callers when it waits for the link
+	toWake    *exchange // used only by the reader; the exchange whose caller it has not woken yet
+
 	stalled  atomic.Bool  // the reader waits for a slow consumer
 	resumed  atomic.Int64 // when stalled last became false, in nanoseconds since 1970
 	buffered atomic.Int64 // unread bytes of all bodies
@@ -48,6 +51,8 @@ type conn struct {
 	live      int                 // guarded by mu; number of exchanges that have a waiting caller
 	claims    int                 // guarded by mu; number of exchanges that share has admitted and that have not begun
 	queue     []outgoing          // guarded by mu; for the writer
+	sending   bool                // guarded by mu; a message is being sent
+	own       bool                // guarded by mu; by a caller, see push
 	refusals  int                 // guarded by mu; number of queued responses to requests from the executor
 	retired   bool                // guarded by mu; the link admits no new exchanges, and is closed after the last live one
 	served    int                 // guarded by mu; number of exchanges begun
@@ -81,12 +86,12 @@ func signal(ch chan struct{}) {
 	}
 }
 
-// begin registers e and queues its frame for the writer. It returns false if the link accepts no
-// more exchanges.
+// begin registers e and queues its frame. The caller must call push afterwards. begin returns false
+// if the link accepts no more exchanges.
 func (c *conn) begin(e *exchange, frame *[]byte) bool {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.err != nil || c.retired {
-		c.mu.Unlock()
 		return false
 	}
 	e.c = c
@@ -95,8 +100,6 @@ func (c *conn) begin(e *exchange, frame *[]byte) bool {
 	c.claims = max(0, c.claims-1)
 	c.served++
 	c.queue = append(c.queue, outgoing{frame: frame, e: e})
-	c.mu.Unlock()
-	signal(c.outbox)
 	return true
 }
 
@@ -272,10 +275,10 @@ func (c *conn) shareable() (open int, ok bool) {
 	return len(c.exchanges), c.admits()
 }
 
-// admits reports whether every exchange on the link has received its head, and there is one. The
-// caller holds mu.
+// admits reports whether every exchange on the link has received its head, and there is one. While
+// a caller sends its request, canceling that must close the link. The caller holds mu.
 func (c *conn) admits() bool {
-	if c.err != nil || c.retired || c.claims > 0 || len(c.exchanges) == 0 {
+	if c.err != nil || c.retired || c.own || c.claims > 0 || len(c.exchanges) == 0 {
 		return false
 	}
 	for _, e := range c.exchanges {

@@ -36,6 +36,7 @@ func beginOn(t *testing.T, c *conn, id int64) *exchange {
 	t.Helper()
 	e := &exchange{id: id, wake: make(chan struct{}, 1)}
 	require.True(t, c.begin(e, newFrame()))
+	signal(c.outbox) // instead of push, because nothing may wait here
 	return e
 }
 
@@ -162,4 +163,21 @@ func TestLinkLockIsFreeWhileSending(t *testing.T) {
 	<-done
 	require.True(t, linkFree, "the link's lock is free")
 	require.True(t, exchangeFree, "the exchange's lock is free")
+}
+
+// While a caller sends its request, only the end of the link can end the Send, so no other exchange
+// may use the link.
+func TestLinkIsNotSharedWhileACallerSends(t *testing.T) {
+	c, _ := idleConn(t)
+	e := beginOn(t, c, 1)
+	e.headed.Store(true)
+	setOwn := func(own bool) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.own = own
+	}
+	setOwn(true)
+	require.False(t, c.share())
+	setOwn(false)
+	require.True(t, c.share())
 }

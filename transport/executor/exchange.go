@@ -161,7 +161,7 @@ func (e *exchange) finish() {
 		e.err = e.ending()
 	}
 	e.mu.Unlock()
-	signal(e.wake)
+	e.c.wake(e)
 }
 
 // ending returns io.EOF, or an error if the body is shorter than the declared length. The caller
@@ -252,7 +252,7 @@ func (e *exchange) setHead(r *execproto.HTTPResponse) error {
 		e.settle()
 		e.err = e.ending()
 	}
-	signal(e.wake)
+	e.c.wake(e)
 	return nil
 }
 
@@ -284,7 +284,7 @@ func (e *exchange) put(d *execproto.Delta) error {
 			!alone && (unread == 0 || unread+size <= e.c.opts.Buffer) && e.c.buffered.Load()+int64(size) <= int64(e.c.opts.BufferAll):
 			err := e.add(d)
 			e.mu.Unlock()
-			signal(e.wake)
+			e.c.wake(e)
 			return err
 		case !alone:
 			e.mu.Unlock()
@@ -299,6 +299,7 @@ func (e *exchange) put(d *execproto.Delta) error {
 
 // awaitSpace waits until a consumer has read something. It returns false if the link has ended.
 func (c *conn) awaitSpace() bool {
+	c.wakeCaller()
 	c.stalled.Store(true)
 	defer c.stalled.Store(false)
 	select {

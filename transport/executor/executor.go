@@ -158,6 +158,7 @@ func (t *executor) try(c *call) (resp *http.Response, again bool, err error) {
 		return nil, true, t.lostEarly(l)
 	}
 	e.watch(ctx, t.opts.HeaderTimeout)
+	l.push()
 	head, err := e.wait()
 	if err == nil {
 		return head.http(e), false, nil
@@ -250,6 +251,9 @@ func (t *executor) connect(ctx context.Context, l Link, o owner) (*conn, error) 
 	if err != nil {
 		_ = l.Close()
 		return nil, t.openFailed(ctx, err)
+	}
+	if p, ok := l.(interface{ Prompt() }); ok && env.HTTPReady {
+		p.Prompt() // our agent sends without Nagle's algorithm
 	}
 	c := newConn(l, env, o, &t.opts)
 	t.queueWarmUp(c)

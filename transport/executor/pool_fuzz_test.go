@@ -279,7 +279,9 @@ func (d *driver) got(x *caller, g grant) {
 		require.True(d, x.c.isOver() || x.c.retired)
 		d.p.headed()
 		d.forget(x)
+		return
 	}
+	signal(x.c.outbox)
 }
 
 func (d *driver) forget(x *caller) {

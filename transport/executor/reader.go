@@ -12,6 +12,10 @@ import (
 // read runs on its own goroutine. It passes messages from the executor to their exchanges.
 func (c *conn) read() {
 	var m execproto.Message
+	if l, ok := c.link.(interface{ OnWait(f func()) bool }); ok {
+		c.wakesLate = l.OnWait(c.wakeCaller)
+	}
+	defer c.wakeCaller()
 	for {
 		data, err := c.link.Receive()
 		if errors.Is(err, io.EOF) {
@@ -28,6 +32,26 @@ func (c *conn) read() {
 			c.fail(lost(err))
 			return
 		}
+	}
+}
+
+// wake wakes the caller of e. If the link can, that happens when the reader has handled all that
+// arrived, because a caller that is woken for each message costs much more.
+func (c *conn) wake(e *exchange) {
+	if c.toWake != e {
+		c.wakeCaller()
+	}
+	c.toWake = e
+	if !c.wakesLate {
+		c.wakeCaller()
+	}
+}
+
+// wakeCaller wakes the caller that wake has put off.
+func (c *conn) wakeCaller() {
+	if e := c.toWake; e != nil {
+		c.toWake = nil
+		signal(e.wake)
 	}
 }
 

@@ -27,14 +27,18 @@ var hopByHop = map[string]bool{
 // newResponse checks r, the head of the response to req, and converts it.
 func newResponse(req *http.Request, r *execproto.HTTPResponse) (*response, error) {
 	h := make(http.Header, len(r.Headers))
+	values := make([]string, 0, len(r.Headers)) // of all fields, so that most fields need no slice of their own
 	chunked := false
 	for _, f := range r.Headers {
 		if !httprule.IsToken(f.Name) || !httprule.IsFieldValue(f.Value) {
 			return nil, &ProtocolError{What: fmt.Sprintf("header field %.64q is not valid", f.Name)}
 		}
 		name := http.CanonicalHeaderKey(f.Name)
-		if !hopByHop[name] {
-			h[name] = append(h[name], f.Value)
+		if old, repeated := h[name]; repeated {
+			h[name] = append(old, f.Value)
+		} else if !hopByHop[name] {
+			values = append(values, f.Value)
+			h[name] = values[len(values)-1 : len(values) : len(values)]
 		}
 		chunked = chunked || name == "Transfer-Encoding"
 	}

@@ -51,8 +51,9 @@ func (e *exchange) pumpAhead(body io.Reader, seq int64) (int64, error) {
 			reading.Wait()
 			return seq, err
 		}
+		p := part{seq: seq, piece: out}
 		seq++
-		if e.sendDelta(seq, out) != nil {
+		if e.send(p) != nil {
 			a.stop() // the session is over, and so is the body
 			reading.Wait()
 			return seq, errLinkGone

@@ -81,7 +81,7 @@ func TestReadAheadIsBounded(t *testing.T) {
 		defer cancel(nil)
 		body := &counting{left: size}
 		done := make(chan struct{})
-		go func() { defer close(done); e.pump(body) }()
+		go func() { defer close(done); e.pump(body, make([]byte, smallPiece), part{}, 0) }()
 		time.Sleep(time.Hour)
 		require.Equal(t, int64(smallPiece), body.read.Load(), "one small piece is being sent")
 		l.let <- struct{}{}
@@ -105,7 +105,7 @@ func TestReadAheadEndsWithTheLink(t *testing.T) {
 		e, cancel := pumping(t, l)
 		defer cancel(nil)
 		done := make(chan struct{})
-		go func() { defer close(done); e.pump(&counting{left: 1 << 30}) }()
+		go func() { defer close(done); e.pump(&counting{left: 1 << 30}, make([]byte, smallPiece), part{}, 0) }()
 		l.let <- struct{}{}
 		synctest.Wait()
 		l.gone.Store(true)

@@ -39,8 +39,8 @@ func TestAllocationsOfADelta(t *testing.T) {
 	e := &exchange{s: s, id: "a"}
 	const n = 1000
 	for _, size := range []int{100, aheadPiece} {
-		few := testing.AllocsPerRun(10, func() { e.pump(&pieces{left: 10, size: size}) })
-		many := testing.AllocsPerRun(10, func() { e.pump(&pieces{left: 10 + n, size: size}) })
+		few := testing.AllocsPerRun(10, func() { e.pump(&pieces{left: 10, size: size}, make([]byte, smallPiece), part{}, 0) })
+		many := testing.AllocsPerRun(10, func() { e.pump(&pieces{left: 10 + n, size: size}, make([]byte, smallPiece), part{}, 0) })
 		require.Less(t, (many-few)/n, 0.01, "pieces of %d bytes", size)
 	}
 }

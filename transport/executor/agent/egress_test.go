@@ -19,16 +19,20 @@ var forbidden = []string{
 	// the same in IPv6 forms: mapped, compatible, NAT64, 6to4, Teredo, ISATAP-like, with a zone
 	"[::ffff:169.254.169.254]", "[::ffff:a9fe:a9fe]", "[0:0:0:0:0:ffff:a9fe:a9fe]", "[::FFFF:A9FE:A9FE]", "[::169.254.169.254]", "[::a9fe:a9fe]",
 	"[64:ff9b::169.254.169.254]", "[64:ff9b::a9fe:a9fe]", "[64:ff9b:1::a9fe:a9fe]", "[2002:a9fe:a9fe::1]", "[2001:0:0:0:0:0:5601:5601]", "[::ffff:0:169.254.169.254]",
-	// private and loopback addresses in forms that hide them
-	"[2002:a00:1::]", "[2002:7f00:1::]", "[::127.0.0.1]", "[::10.0.0.1]",
+	"[64:ff9b::a9fe:aa02]", "[fd00:ec2::254%25eth0]", "user:password@169.254.169.254", "169.254.169.254:65535",
+	// private and loopback addresses in forms that hide them: 6to4, compatible, NAT64, Teredo
+	"[2002:a00:1::]", "[2002:7f00:1::]", "[::127.0.0.1]", "[::10.0.0.1]", "[64:ff9b::7f00:1]", "[64:ff9b::127.0.0.1]",
+	"[2001:0:0:0:0:0:80ff:fffe]", "[2001:0:808:808:0:0:f5ff:fffe]",
 	// unspecified, link-local, multicast, broadcast, shared, reserved, documentation, benchmarks
 	"0.0.0.0", "0.1.2.3", "[::]", "[::0.0.0.0]", "[fe80::1]", "[fe80::1%25eth0]", "[fe80::1%25lo]", "[ff02::1]", "224.0.0.1", "255.255.255.255", "100.64.0.1",
+	"[fe80::1%251]", "[ff0e::1]", "[::ffff:0.0.0.0]", "[::ffff:224.0.0.1]", "[::ffff:100.64.0.1]", "192.88.99.1", "198.51.100.1", "[3fff::1]", "[2001:2::1]",
 	"240.0.0.1", "192.0.2.1", "198.18.0.1", "203.0.113.1", "[2001:db8::1]", "[fec0::1]", "[4000::1]",
 }
 
 // private are spellings that only a rule allows.
 var private = []string{
 	"10.0.0.1", "10.255.255.255", "172.16.0.1", "172.31.255.255", "192.168.0.1", "[fd12::1]", "[fc00::1]", "[::ffff:10.0.0.1]", "[::ffff:c0a8:1]", "[64:ff9b::a00:1]",
+	"[64:ff9b::192.168.0.1]", "[fd12::1%25eth0]", "user@10.0.0.1:8080",
 }
 
 // numbers are spellings that some resolvers read as addresses. Go does not, so they are names.
@@ -70,7 +74,7 @@ func refusesAll(t *testing.T, opts *Options, hosts []string) {
 
 // Nothing reaches what the policy forbids, however it is spelled.
 func TestEgressSpellings(t *testing.T) {
-	require.GreaterOrEqual(t, len(forbidden)+len(private)+len(numbers), 35)
+	require.GreaterOrEqual(t, len(forbidden)+len(private)+len(numbers), 88)
 	t.Run("never", func(t *testing.T) { refusesAll(t, dialsNothing(t, everything(t), nil), forbidden) })
 	t.Run("private", func(t *testing.T) { refusesAll(t, dialsNothing(t, nil, nil), private) })
 	t.Run("numbers", func(t *testing.T) {

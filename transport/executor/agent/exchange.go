@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"math"
 	"net/http"
 	"time"
@@ -49,7 +50,9 @@ func (e *exchange) run() {
 		e.fail(err)
 		return
 	}
-	e.s.log.Debug("exchange", "method", e.out.method, "host", e.out.url.Host, "status", resp.StatusCode)
+	if e.s.log.Enabled(ctx, slog.LevelDebug) { // the values would be copied to the heap even if it is not
+		e.s.log.Debug("exchange", "method", e.out.method, "host", e.out.url.Host, "status", resp.StatusCode)
+	}
 	head := &execproto.HTTPResponse{Status: resp.StatusCode, Headers: responseHeaders(resp.Header)}
 	if !e.stream {
 		e.buffered(head, resp.Body)
@@ -57,11 +60,7 @@ func (e *exchange) run() {
 	}
 	defer resp.Body.Close()
 	e.s.release()
-	if e.sendHead(head) == nil {
-		e.pump(resp.Body)
-	} else {
-		e.s.leave(e)
-	}
+	e.streamed(resp, head)
 }
 
 // hold counts n more bytes until the exchange ends.
@@ -162,70 +161,4 @@ func (e *exchange) follow(ctx context.Context) (*http.Response, *failure) {
 			return nil, failed(err, true)
 		}
 	}
-}
-
-// smallPiece is the size in bytes of a Read of an idle or slow stream.
-const smallPiece = 4 << 10
-
-// pump sends the result of each Read of the body at once. It reads the next piece after the
-// previous one was written to the link, so that a slow link slows the server down. An idle stream
-// uses little memory; a body in bulk is read ahead.
-func (e *exchange) pump(body io.Reader) {
-	var piece [smallPiece]byte
-	seq := int64(0)
-	for {
-		n, err := body.Read(piece[:])
-		if n > 0 {
-			seq++
-			if e.sendDelta(seq, piece[:n]) != nil {
-				err = errLinkGone
-			}
-		}
-		if err == nil && n == smallPiece {
-			seq, err = e.pumpAhead(body, seq)
-		}
-		if err != nil {
-			e.finish(seq+1, err)
-			return
-		}
-	}
-}
-
-var errLinkGone = errors.New("the link is gone")
-
-// finish sends the last delta.
-func (e *exchange) finish(seq int64, end error) {
-	text := ""
-	if end != io.EOF {
-		text = "the response body was cut off: " + cause(end)
-	}
-	err := e.s.begin()
-	e.s.leave(e)
-	if err == nil {
-		_ = e.write(seq, nil, true, text)
-	}
-}
-
-func (e *exchange) sendDelta(seq int64, piece []byte) error {
-	if err := e.s.begin(); err != nil {
-		return err
-	}
-	return e.write(seq, piece, false, "")
-}
-
-// write sends a delta after begin.
-func (e *exchange) write(seq int64, piece []byte, done bool, failure string) error {
-	f := newFrame(deltaSize(piece))
-	f.b = execproto.AppendDelta(f.b, e.id, seq, piece, done, failure)
-	return e.s.finish(f)
-}
-
-// sendHead sends the response of a streamed exchange.
-func (e *exchange) sendHead(r *execproto.HTTPResponse) error {
-	if err := e.s.begin(); err != nil {
-		return err
-	}
-	f := newFrame(responseSize(r))
-	f.b = execproto.AppendHTTPResponse(f.b, e.rawID, r)
-	return e.s.finish(f)
 }

@@ -77,8 +77,20 @@ func Listen(ctx context.Context, address string, opts *Options) (*Listener, erro
 		return nil, err
 	}
 	l := newListener(c, tcp)
-	l.owned.Go(func() { _ = l.http.Serve(tcp) })
+	l.owned.Go(func() { _ = l.http.Serve(corkable{tcp}) })
 	return l, nil
+}
+
+// corkable is a listener of TCP whose connections can send several messages at once.
+type corkable struct{ net.Listener }
+
+// Accept returns the next connection.
+func (l corkable) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		return link.NewCorkable(tcp), nil
+	}
+	return conn, err
 }
 
 // readListenAddress reads "ws://IP:PORT".

@@ -82,6 +82,7 @@ func readURL(text string) (*url.URL, error) {
 }
 
 func (o *outgoing) readHeaders(c *config, headers []execproto.Header) error {
+	values := make([]string, 0, len(headers)) // of all fields, so that most fields need no slice of their own
 	for i := range headers {
 		h := &headers[i]
 		if !httprule.IsToken(h.Name) {
@@ -98,7 +99,12 @@ func (o *outgoing) readHeaders(c *config, headers []execproto.Header) error {
 		if h.EnvVar != "" {
 			o.secret = append(o.secret, name)
 		}
-		o.header[name] = append(o.header[name], value)
+		if old, repeated := o.header[name]; repeated {
+			o.header[name] = append(old, value)
+			continue
+		}
+		values = append(values, value)
+		o.header[name] = values[len(values)-1 : len(values) : len(values)]
 	}
 	removeHopByHop(o.header)
 	o.header.Del("Content-Length") // net/http sets it from the body

@@ -46,7 +46,11 @@ type session struct {
 	log     *slog.Logger
 	ctx     context.Context         // ends with the link; its cause says why
 	end     context.CancelCauseFunc // ends ctx
-	writing chan struct{}           // full while a message is being sent
+	writing chan struct{}           // full while messages are being sent
+
+	// Used only by the goroutine that filled writing.
+	batch    []*frame
+	messages [][]byte
 
 	// Used only by the reader.
 	state     state
@@ -226,14 +230,47 @@ func (s *session) begin() error {
 
 // finish sends the message in f.
 func (s *session) finish(f *frame) error {
-	s.c.Budget.counters.bytesOut.Add(int64(len(f.b)))
-	err := s.link.Send(f.b)
+	s.batch = append(s.batch, f)
+	return s.flush()
+}
+
+// add returns a frame for the next message. Messages are sent by flush.
+func (s *session) add(size int) *frame {
+	f := newFrame(size)
+	s.batch = append(s.batch, f)
+	return f
+}
+
+// flush sends the messages that were added since begin, at once if the link can.
+func (s *session) flush() error {
+	s.messages = s.messages[:0]
+	for _, f := range s.batch {
+		s.messages = append(s.messages, f.b)
+		s.c.Budget.counters.bytesOut.Add(int64(len(f.b)))
+	}
+	err := s.sendAll()
 	if err != nil {
 		s.end(err)
 	}
-	f.free()
+	for i, f := range s.batch {
+		f.free()
+		s.batch[i], s.messages[i] = nil, nil
+	}
+	s.batch = s.batch[:0]
 	<-s.writing
 	return err
+}
+
+func (s *session) sendAll() error {
+	if l, ok := s.link.(link.Batcher); ok && len(s.messages) > 1 {
+		return l.SendAll(s.messages...)
+	}
+	for _, m := range s.messages {
+		if err := s.link.Send(m); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // answer sends a result.

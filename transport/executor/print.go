@@ -27,7 +27,7 @@ func (f HeaderFromEnv) MarshalJSON() ([]byte, error) {
 }
 
 // Format prints only the type, for every verb: the options hold secrets.
-func (*executor) Format(f fmt.State, _ rune) { redact.Write(f, "executor.Transport") }
+func (*Transport) Format(f fmt.State, _ rune) { redact.Write(f, "executor.Transport") }
 
 // MarshalJSON returns what Format prints.
-func (*executor) MarshalJSON() ([]byte, error) { return redact.JSON("executor.Transport") }
+func (*Transport) MarshalJSON() ([]byte, error) { return redact.JSON("executor.Transport") }

@@ -18,6 +18,7 @@ func (c *conn) read() {
 			err = io.ErrUnexpectedEOF
 		}
 		if err == nil {
+			c.stats.bytesIn.Add(int64(len(data)))
 			if err = m.Read(data); err != nil {
 				err = &ProtocolError{What: "invalid message: " + err.Error()}
 			} else {
@@ -123,6 +124,9 @@ func (c *conn) delta(d *execproto.Delta) {
 	}
 	switch {
 	case err != nil:
+		if errors.Is(err, ErrOverflow) {
+			e.overflowed()
+		}
 		e.giveUp(bodyError(err), false)
 	case e.done:
 		e.finish()

@@ -56,6 +56,8 @@ func (c *conn) sendNext() bool {
 	}
 	if err != nil {
 		c.fail(lost(err))
+	} else {
+		c.stats.bytesOut.Add(int64(len(*out.frame)))
 	}
 	return true
 }

@@ -204,14 +204,14 @@ func (c *conn) failIf(err error, allowed func(live, open int) bool) {
 	c.mu.Unlock()
 	close(c.over)
 	_ = c.link.Close()
+	if ready {
+		c.reportLoss(err, len(open)) // before callers learn of it
+	}
 	for _, e := range open {
 		e.linkLost(err)
 	}
 	c.owner.gone(c)
 	c.logEnd(err, len(open))
-	if ready {
-		c.reportLoss(err, len(open))
-	}
 }
 
 func (c *conn) logEnd(err error, exchanges int) {

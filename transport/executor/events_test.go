@@ -68,9 +68,6 @@ func TestEventsOfALostLink(t *testing.T) {
 		_, ch := w.begin(w.Context(), w.l)
 		w.l.Cut()
 		err := w.failed(ch)
-		a.mu.Lock()
-		require.Len(w, a.events, 1, "reported before the caller got the error")
-		a.mu.Unlock()
 		lost, ok := a.next()[0].(executor.LinkLost)
 		require.True(w, ok)
 		require.Equal(w, 1, lost.Exchanges)
@@ -92,6 +89,27 @@ func TestEventsOfALostLink(t *testing.T) {
 		require.Len(w, events, 1)
 		require.Zero(w, events[0].(executor.LinkLost).Exchanges)
 	})
+}
+
+// When a caller gets the error of a lost link, the Observer has been called.
+func TestLossIsReportedFirst(t *testing.T) {
+	for _, mode := range modes {
+		fake(t, mode.name, func(t *testing.T) {
+			var ch <-chan outcome
+			early := -1
+			w := newWorld(t, executor.Options{Shared: mode.shared, Observer: func(_ context.Context, e executor.Event) {
+				if _, ok := e.(executor.LinkLost); ok {
+					synctest.Wait()
+					early = len(ch)
+				}
+			}})
+			_, ch = w.begin(t.Context(), w.l)
+			w.l.Cut()
+			time.Sleep(quick)
+			require.Zero(t, early)
+			require.ErrorIs(t, w.failed(ch), executor.ErrLinkLost)
+		})
+	}
 }
 
 // Links that the Transport ends itself are not lost.

@@ -24,6 +24,8 @@ import (
 // Transport is a [transport.Transport] over an executor. [Dial], [Command], [Open] and [New] return
 // one; the zero value cannot be used. Its methods may be called concurrently.
 type Transport struct {
+	printed
+
 	opts    Options
 	stats   counters
 	fromEnv []envHeader
@@ -38,7 +40,7 @@ type Transport struct {
 }
 
 func newTransport(opts *Options) (*Transport, error) {
-	t := &Transport{opts: opts.withDefaults()}
+	t := &Transport{printed: redact.NewPrinted("executor.Transport"), opts: opts.withDefaults()}
 	for _, f := range t.opts.HeadersFromEnv {
 		h, err := f.parse()
 		if err != nil {

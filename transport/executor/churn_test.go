@@ -22,7 +22,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
-var churnSize = flag.Int("churn", 1000, "exchanges of TestChurn, in each mode")
+var churnSize = flag.Int("churn", 500, "exchanges of TestChurn, in each mode")
 
 const (
 	churnWorkers = 16

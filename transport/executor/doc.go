@@ -45,11 +45,11 @@
 //
 // # Metrics and events
 //
-// [Transport.Stats] returns numbers of links, exchanges and bytes, at any time and without allocating:
-// export its gauges and counters as metrics. Many Waiting exchanges mean that links are dear or that
-// [Options.MaxLinks] is too low. A growing LinksLost means that something cuts idle connections, which
-// a lower [Options.KeepAlive] may prevent. [Options.Observer] is called for single events, such as a
-// failed dial.
+// [Transport.Stats] returns numbers of links, exchanges and bytes, at any time and without
+// allocating: export its gauges and counters as metrics. Many Waiting exchanges mean that links are
+// dear or that [Options.MaxLinks] is too low. A growing LinksLost means that something cuts idle
+// connections, which a lower [Options.KeepAlive] may prevent. [Options.Observer] is called for
+// single events, such as a failed dial.
 //
 // # Errors
 //

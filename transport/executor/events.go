@@ -21,7 +21,7 @@ type Event interface{ event() }
 // LinkDialed says that a link was made and is ready for exchanges.
 type LinkDialed struct {
 	Version string        // the executor's, without control characters; may be empty
-	Took    time.Duration // for the dial, the handshake and the warm-up; zero for the link passed to New
+	Took    time.Duration // for dial, handshake and warm-up; zero for the link passed to New
 }
 
 // DialFailed says that a link could not be made, but not that exchanges failed: they may try again.
@@ -36,8 +36,8 @@ type LinkLost struct {
 	Exchanges int   // that were in progress on the link
 }
 
-// Overflowed says that a body on a shared link fails with [ErrOverflow], because its caller reads it
-// too slowly.
+// Overflowed says that a body on a shared link fails with [ErrOverflow], because its caller reads
+// it too slowly.
 type Overflowed struct {
 	Unread int64 // bytes of all unread bodies on the link
 }

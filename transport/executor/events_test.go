@@ -96,17 +96,16 @@ func TestLossIsReportedFirst(t *testing.T) {
 	for _, mode := range modes {
 		fake(t, mode.name, func(t *testing.T) {
 			var ch <-chan outcome
-			early := -1
+			early := make(chan int, 1) // outcomes that the caller had at that time
 			w := newWorld(t, executor.Options{Shared: mode.shared, Observer: func(_ context.Context, e executor.Event) {
 				if _, ok := e.(executor.LinkLost); ok {
 					synctest.Wait()
-					early = len(ch)
+					early <- len(ch)
 				}
 			}})
 			_, ch = w.begin(t.Context(), w.l)
 			w.l.Cut()
-			time.Sleep(quick)
-			require.Zero(t, early)
+			require.Zero(t, <-early)
 			require.ErrorIs(t, w.failed(ch), executor.ErrLinkLost)
 		})
 	}

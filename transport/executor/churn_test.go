@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"runtime"
+	"runtime/pprof"
 	"strings"
 	"sync"
 	"testing"
@@ -45,6 +46,7 @@ type churn struct {
 // TestChurn makes many exchanges over links that break at random, from callers that read, cancel or
 // close the response early. Goroutines and descriptors do not grow, and none is left after Close.
 func TestChurn(t *testing.T) {
+	httptest.NewServer(http.NotFoundHandler()).Close() // the first use of the network opens descriptors that stay
 	for _, mode := range modes {
 		t.Run(mode.name, func(t *testing.T) {
 			goroutines, descriptors := runtime.NumGoroutine(), openDescriptors()
@@ -55,7 +57,7 @@ func TestChurn(t *testing.T) {
 				w.settle()
 				most[i] = [2]int{runtime.NumGoroutine(), openDescriptors()}
 			}
-			t.Logf("goroutines and descriptors: %v; %+v", most, w.rt.Stats())
+			t.Logf("goroutines and descriptors: %d, %d; %v; %+v", goroutines, descriptors, most, w.rt.Stats())
 			first, last := most[1], most[churnRounds-1]
 			require.LessOrEqual(t, last[0], first[0]+churnSlack, "goroutines")
 			require.LessOrEqual(t, last[1], first[1]+churnSlack, "descriptors")
@@ -175,7 +177,9 @@ func (w *churn) eventually(what string, holds func() bool) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	w.Fatalf("not so: %s: %+v, %+v", what, w.rt.Stats(), w.agent.Stats())
+	var stacks strings.Builder
+	_ = pprof.Lookup("goroutine").WriteTo(&stacks, 1) // a Builder accepts every write
+	w.Fatalf("not so: %s: %+v, %+v, %d descriptors\n%s", what, w.rt.Stats(), w.agent.Stats(), openDescriptors(), &stacks)
 }
 
 func (w *churn) close() {

@@ -52,25 +52,24 @@ func (c *counters) began(reused bool) {
 // allocates nothing, so a program may call it as often as it likes.
 func (t *Transport) Stats() Stats {
 	c := &t.stats
-	s := Stats{
+	return t.links.count(Stats{
 		LinksTotal: c.linksTotal.Load(), LinksLost: c.linksLost.Load(), DialsFailed: c.dialsFailed.Load(),
 		Exchanges: c.exchanges.Load(), ExchangesTotal: c.exchangesTotal.Load(), ExchangesReused: c.exchangesReused.Load(),
 		BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(),
 		Overflows: c.overflows.Load(),
-	}
-	t.links.count(&s)
-	return s
+	})
 }
 
-// count sets the numbers of links and waiters.
-func (p *pool) count(s *Stats) {
+// count implements links. It takes and returns values, so that Stats does not allocate.
+func (p *pool) count(s Stats) Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.Links, s.LinksIdle = int64(len(p.members)), int64(len(p.idle))
 	s.Dialing, s.Waiting = int64(len(p.growth.makings)), int64(len(p.waiters))
+	return s
 }
 
-func (s *shared) count(out *Stats) {
+func (s *shared) count(out Stats) Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.links {
@@ -83,4 +82,5 @@ func (s *shared) count(out *Stats) {
 		out.Dialing = 1
 	}
 	out.Waiting = s.waiting.Load()
+	return out
 }

@@ -1,7 +1,7 @@
 # Each target runs a step of CI.
 .DEFAULT_GOAL := check
 
-.PHONY: check field format vet lint test simulation simulation-nightly mutants mutants-simulation allocations fuzz peers peers-all conformance-counts servers-record release release-check
+.PHONY: check churn field format vet lint test simulation simulation-nightly mutants mutants-simulation allocations fuzz peers peers-all conformance-counts servers-record release release-check
 
 check: ## runs all steps of CI
 	@bash .ci/run
@@ -17,6 +17,9 @@ field: ## plays what real servers do, for sessions and at the command line; runs
 
 peers-all: ## runs the tests of third-party programs with each version of codex, and all ways through the agent
 	@bash .ci/run peers_all
+
+churn: ## makes 10,000 exchanges over links to the agent that break at random, in each mode
+	GOWORK=off go test -count=1 -v -run TestChurn ./transport/executor -churn 10000
 
 mutants: ## applies every defect of tests/mutants; a test must detect each
 	@bash .ci/run mutants_all

@@ -9,8 +9,8 @@ const (
 
 // executorMutants are defects of packages executor and agent.
 func executorMutants() []mutant {
-	return slices.Concat(executorStages(), executorLimits(), executorLinks(), executorPool(), agentPolicy(), agentSecrets(), agentExchanges(),
-		agentBudget())
+	return slices.Concat(executorStages(), executorLimits(), executorLinks(), executorPool(), executorStats(),
+		agentPolicy(), agentSecrets(), agentExchanges(), agentBudget())
 }
 
 // executorStages are defects in tracking how far a request got, in matching messages to exchanges,
@@ -215,6 +215,42 @@ func executorPool() []mutant {
 			name: "executor: the executor chooses a coding that nobody asked for", file: inExecutor + "request.go",
 			old: `!has(headers, "Accept-Encoding")`, new: `c.fromEnv && !has(headers, "Accept-Encoding")`,
 			test: "TestRequestForms",
+		},
+	}
+}
+
+// executorStats are defects in what a Transport counts and reports.
+func executorStats() []mutant {
+	return []mutant{
+		{
+			name: "executor: an exchange that was given up stays in progress", file: inExecutor + "conn.go",
+			old: "c.stats.exchanges.Add(-1)", new: "if forget {\n\t\t\tc.stats.exchanges.Add(-1)\n\t\t}",
+			test: "TestStatsOfASharedLink",
+		},
+		{
+			name: "executor: exchanges stay in progress when their link is lost", file: inExecutor + "conn.go",
+			old: "c.stats.exchanges.Add(int64(-c.live))", new: "_ = c.live",
+			test: "TestStats",
+		},
+		{
+			name: "executor: the bytes of handshakes are not counted", file: inExecutor + "executor.go",
+			old: "t.stats.bytesOut.Add(int64(len(message)))", new: "_ = message",
+			test: "TestStatsOfBytes",
+		},
+		{
+			name: "executor: a link that expires counts as lost", file: inExecutor + "events.go",
+			old: "!errors.Is(cause, errUnused) && ", new: "",
+			test: "TestStatsOfThePool|TestNoEventsOfUnusedLinks",
+		},
+		{
+			name: "executor: a link is lost before it was dialed", file: inExecutor + "conn.go",
+			old: "ready := c.ready", new: "ready := true",
+			test: "TestEventsOfLinksInTheMaking",
+		},
+		{
+			name: "executor: callers learn of a lost link before the Observer", file: inExecutor + "conn.go",
+			old: "c.reportLoss(err, len(open)) //", new: "defer c.reportLoss(err, len(open)) //",
+			test: "TestLossIsReportedFirst",
 		},
 	}
 }

@@ -28,39 +28,66 @@ const burstRounds = 5
 //
 //	go test -run '^$' -bench Bursts -benchtime 1x .
 func BenchmarkBursts(b *testing.B) {
-	type named struct{ name, url string }
-	executors := []named{{"agent", peer.StartAgent(b).URL}}
-	for _, codex := range peer.Codexes {
-		executors = append(executors, named{"codex " + codex.Version, codex.Start(b).URL})
-	}
+	executors := startExecutors(b)
 	for range b.N {
-		results := make(map[string][][]float64) // by line; one list per executor
-		var lines []string
+		t := newTable(executors)
 		for range burstRounds {
 			for i, x := range executors {
 				for _, m := range measureBursts(b, x.url) {
-					if results[m.line] == nil {
-						results[m.line] = make([][]float64, len(executors))
-						lines = append(lines, m.line)
-					}
-					results[m.line][i] = append(results[m.line][i], m.value)
+					t.add(i, m)
 				}
 			}
 		}
-		var table strings.Builder
-		fmt.Fprintf(&table, "%-44s", "")
-		for _, x := range executors {
-			fmt.Fprintf(&table, "%16s", x.name)
-		}
-		for _, line := range lines {
-			fmt.Fprintf(&table, "\n%-44s", line)
-			for _, values := range results[line] {
-				slices.Sort(values)
-				fmt.Fprintf(&table, "%16.1f", values[len(values)/2])
-			}
-		}
-		fmt.Fprintln(os.Stdout, table.String()) // Log would cut it
+		fmt.Fprintln(os.Stdout, t.String()) // Log would cut it
 	}
+}
+
+// column is an executor with the heading of its column.
+type column struct{ name, url string }
+
+func startExecutors(tb testing.TB) []column {
+	tb.Helper()
+	columns := []column{{"agent", peer.StartAgent(tb).URL}}
+	for _, codex := range peer.Codexes {
+		columns = append(columns, column{"codex " + codex.Version, codex.Start(tb).URL})
+	}
+	return columns
+}
+
+// table has the results of all rounds.
+type table struct {
+	columns []column
+	lines   []string
+	values  map[string][][]float64 // by line; one list for each column
+}
+
+func newTable(columns []column) *table {
+	return &table{columns: columns, values: make(map[string][][]float64)}
+}
+
+func (t *table) add(column int, m measured) {
+	if t.values[m.line] == nil {
+		t.values[m.line] = make([][]float64, len(t.columns))
+		t.lines = append(t.lines, m.line)
+	}
+	t.values[m.line][column] = append(t.values[m.line][column], m.value)
+}
+
+// String returns the medians.
+func (t *table) String() string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "%-44s", "")
+	for _, c := range t.columns {
+		fmt.Fprintf(&text, "%16s", c.name)
+	}
+	for _, line := range t.lines {
+		fmt.Fprintf(&text, "\n%-44s", line)
+		for _, values := range t.values[line] {
+			slices.Sort(values)
+			fmt.Fprintf(&text, "%16.1f", values[len(values)/2])
+		}
+	}
+	return text.String()
 }
 
 type measured struct {
@@ -81,8 +108,7 @@ type bursts struct {
 // newBursts opens a Transport to the executor at url. The caller must call the returned function.
 func newBursts(tb testing.TB, url string) (*bursts, func()) {
 	tb.Helper()
-	w := &bursts{TB: tb}
-	w.server = httptest.NewServer(w)
+	w := newBurstServer(tb)
 	rt, err := executor.Dial(tb.Context(), url, &executor.Options{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 		w.dials.Add(1)
 		return new(net.Dialer).DialContext(ctx, network, addr)
@@ -93,9 +119,23 @@ func newBursts(tb testing.TB, url string) (*bursts, func()) {
 	w.rt = rt
 	return w, func() {
 		_ = rt.Close()
-		w.server.CloseClientConnections()
-		w.server.Close()
+		w.stop()
 	}
+}
+
+// newBurstServer returns a bursts without a Transport. Its server runs to the end of the test, or until
+// stop is called.
+func newBurstServer(tb testing.TB) *bursts {
+	tb.Helper()
+	w := &bursts{TB: tb}
+	w.server = httptest.NewServer(w)
+	tb.Cleanup(w.stop)
+	return w
+}
+
+func (w *bursts) stop() {
+	w.server.CloseClientConnections()
+	w.server.Close()
 }
 
 func (w *bursts) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
@@ -168,7 +208,7 @@ func measureBursts(tb testing.TB, url string) (all []measured) {
 			w.burst(100, "/", "100 calls, again: ms", "  links more", w.dials.Load())
 		},
 		func(w *bursts) {
-			w.burst(32, "/tool", "32 calls of 100 ms, cold: ms", "  links", 0)
+			w.burst(32, "/tool", "32 calls of 100 ms, cold: ms", "  links for them", 0)
 			w.burst(32, "/tool", "32 calls of 100 ms, again: ms", "", 0)
 		},
 		func(w *bursts) {
@@ -214,7 +254,7 @@ func (w *bursts) manyStreams() {
 	}
 	opened.Wait()
 	w.record("64 streams are open after: ms", float64(time.Since(began).Microseconds())/1000)
-	w.record("  links", float64(w.dials.Load()))
+	w.record("  links for the streams", float64(w.dials.Load()))
 	w.holdHead()
 	w.burst(20, "/", "20 calls behind a held head and them: ms", "", 0)
 }

@@ -65,7 +65,7 @@ var secretTypes = map[string]func(t *testing.T) []any{
 
 	"transport/executor.Options":       func(*testing.T) []any { return []any{executorOptions()} },
 	"transport/executor.HeaderFromEnv": func(*testing.T) []any { return []any{&executorOptions().HeadersFromEnv[0]} },
-	"transport/executor executor":      func(t *testing.T) []any { return []any{executorTransport(t)} },
+	"transport/executor.Transport":     func(t *testing.T) []any { return []any{executorTransport(t), new(executor.Transport)} },
 	"transport/executor/agent.Options": func(*testing.T) []any { return []any{agentOptions()} },
 	"transport/executor/agent.Budget":  func(*testing.T) []any { return []any{agent.NewBudget(0), new(agent.Budget)} },
 	"transport/executor/agent.Listener": func(t *testing.T) []any {
@@ -171,7 +171,7 @@ func listener(t *testing.T) *agent.Listener {
 	return l
 }
 
-func executorTransport(t *testing.T) transport.Transport {
+func executorTransport(t *testing.T) *executor.Transport {
 	t.Helper()
 	rt, err := executor.Dial(t.Context(), listener(t).URL(), executorOptions())
 	require.NoError(t, err)

@@ -19,7 +19,7 @@ import (
 var (
 	seeds    = flag.Int("seeds", 100, "number of seeds to play")
 	first    = flag.Uint64("first", 1, "first seed")
-	way      = flag.String("way", "", "route of the histories: h2 for HTTP/2")
+	way      = flag.String("way", "", "route of the histories: agent, agent-shared, or h2 for HTTP/2")
 	trace    = flag.Bool("trace", false, "print each history and its trace")
 	twice    = flag.Bool("twice", false, "play each seed twice and compare the traces")
 	replay   = flag.String("history", "", "play the history in this `file` ten times instead of seeds")
@@ -117,6 +117,10 @@ func (p *playing) generate(seed uint64) *History {
 		return generate(seed)
 	case wayHTTP2:
 		return generateHTTP2(seed)
+	case "agent", "agent-shared":
+		h := generate(seed)
+		h.Way = p.way
+		return h
 	}
 	panic("-way: unknown route: " + p.way)
 }

@@ -150,6 +150,21 @@ func TestAllocationsOfAnExchange(t *testing.T) {
 	}
 }
 
+// Reading the numbers of a Transport allocates nothing.
+func TestAllocationsOfStats(t *testing.T) {
+	for _, opts := range []*executor.Options{nil, {Shared: true}} {
+		rt, err := executor.Open(t.Context(), new(exectest.Executor).Dial, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = rt.Close() })
+		var total int64
+		if n := testing.AllocsPerRun(100, func() { total += rt.Stats().LinksTotal }); n != 0 || total == 0 {
+			t.Errorf("%.1f allocations", n)
+		}
+	}
+}
+
 const maxAllocs = 28
 
 func BenchmarkExchange(b *testing.B) {

@@ -35,8 +35,8 @@ func Lines(in io.ReadCloser, out io.WriteCloser, maxMessage int) Link {
 // must return a process that is not started and has no Stdin and Stdout. The context passed to the
 // function ends when the process is no longer needed. ctx bounds only the first start. Close ends
 // the input of the process, and kills the process if it still runs a second later.
-func Command(ctx context.Context, command func(context.Context) (*exec.Cmd, error), opts *Options) (transport.Transport, error) {
-	t, err := newExecutor(opts)
+func Command(ctx context.Context, command func(context.Context) (*exec.Cmd, error), opts *Options) (*Transport, error) {
+	t, err := newTransport(opts)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ type process struct {
 	ending sync.Once
 }
 
-func (t *executor) startProcess(command func(context.Context) (*exec.Cmd, error)) (Link, error) {
+func (t *Transport) startProcess(command func(context.Context) (*exec.Cmd, error)) (Link, error) {
 	life, end := context.WithCancel(context.Background())
 	cmd, err := command(life)
 	if err == nil && cmd == nil {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/hawser-mcp/hawser/internal/execproto"
-	"github.com/hawser-mcp/hawser/transport"
 )
 
 // owner is notified of changes of a conn. The notifications are sent without a lock held.
@@ -29,6 +28,7 @@ type conn struct {
 	env    execproto.Environment
 	owner  owner
 	opts   *Options
+	stats  *counters
 	log    *slog.Logger
 	outbox chan struct{} // wakes the writer
 	space  chan struct{} // wakes the reader, which may be waiting for a slow consumer
@@ -54,6 +54,7 @@ type conn struct {
 	sending   bool                // guarded by mu; a message is being sent
 	own       bool                // guarded by mu; by a caller, see push
 	refusals  int                 // guarded by mu; number of queued responses to requests from the executor
+	ready     bool                // guarded by mu; the link was reported as dialed
 	retired   bool                // guarded by mu; the link admits no new exchanges, and is closed after the last live one
 	served    int                 // guarded by mu; number of exchanges begun
 	err       error               // guarded by mu; why the link has ended
@@ -68,9 +69,9 @@ type outgoing struct {
 
 const maxRefusals = 16
 
-func newConn(l Link, env execproto.Environment, o owner, opts *Options) *conn {
+func newConn(l Link, env execproto.Environment, o owner, opts *Options, stats *counters) *conn {
 	c := &conn{
-		link: l, env: env, owner: o, opts: opts, log: opts.Logger,
+		link: l, env: env, owner: o, opts: opts, stats: stats, log: opts.Logger,
 		outbox: make(chan struct{}, 1), space: make(chan struct{}, 1), over: make(chan struct{}),
 		exchanges: make(map[int64]*exchange),
 	}
@@ -98,6 +99,7 @@ func (c *conn) begin(e *exchange, frame *[]byte) bool {
 	c.exchanges[e.id] = e // registered before the request is sent, because the answer may be fast
 	c.live++
 	c.claims = max(0, c.claims-1)
+	c.stats.began(c.served > 0)
 	c.served++
 	c.queue = append(c.queue, outgoing{frame: frame, e: e})
 	return true
@@ -121,6 +123,7 @@ func (c *conn) ended(e *exchange, forget bool) {
 	if !e.counted {
 		e.counted = true
 		c.live--
+		c.stats.exchanges.Add(-1)
 	}
 	if forget {
 		delete(c.exchanges, e.id)
@@ -198,10 +201,15 @@ func (c *conn) failIf(err error, allowed func(live, open int) bool) {
 	c.err = err
 	open := c.exchanges
 	c.exchanges = nil
+	c.stats.exchanges.Add(int64(-c.live))
 	c.live = 0
+	ready := c.ready
 	c.mu.Unlock()
 	close(c.over)
 	_ = c.link.Close()
+	if ready {
+		c.reportLoss(err, len(open)) // before callers learn of it
+	}
 	for _, e := range open {
 		e.linkLost(err)
 	}
@@ -210,7 +218,7 @@ func (c *conn) failIf(err error, allowed func(live, open int) bool) {
 }
 
 func (c *conn) logEnd(err error, exchanges int) {
-	if errors.Is(err, errUnused) || errors.Is(err, transport.ErrClosed) {
+	if !isFailure(err) {
 		return
 	}
 	level := slog.LevelDebug

@@ -27,7 +27,7 @@ func idleConn(t *testing.T) (*conn, *witness) {
 	near, _ := link.Pipe(1 << 20)
 	w := new(witness)
 	opts := (*Options)(nil).withDefaults()
-	c := newConn(near, execproto.Environment{}, w, &opts)
+	c := newConn(near, execproto.Environment{}, w, &opts, new(counters))
 	t.Cleanup(func() { c.fail(errUnused) })
 	return c, w
 }
@@ -146,7 +146,7 @@ func TestLinkLockIsFreeWhileSending(t *testing.T) {
 	near, _ := link.Pipe(1 << 20)
 	s := &stuck{Link: near, sending: make(chan struct{}), closed: make(chan struct{})}
 	opts := (*Options)(nil).withDefaults()
-	c := newConn(s, execproto.Environment{}, new(witness), &opts)
+	c := newConn(s, execproto.Environment{}, new(witness), &opts, new(counters))
 	done := make(chan struct{})
 	go func() { defer close(done); c.write() }()
 	e := beginOn(t, c, 1)

@@ -43,6 +43,14 @@
 // has a defect: while bodies are open, it sometimes starts no more requests. With a link for each
 // request, the flag changes nothing.
 //
+// # Metrics and events
+//
+// [Transport.Stats] returns numbers of links, exchanges and bytes, at any time and without
+// allocating: export its gauges and counters as metrics. Many Waiting exchanges mean that links are
+// dear or that [Options.MaxLinks] is too low. A growing LinksLost means that something cuts idle
+// connections, which a lower [Options.KeepAlive] may prevent. [Options.Observer] is called for
+// single events, such as a failed dial.
+//
 // # Errors
 //
 // Every error is a [*transport.Error]. Its stage is NotSent if the request cannot have reached the

@@ -21,9 +21,13 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// executor implements Transport over an executor.
-type executor struct {
+// Transport is a [transport.Transport] over an executor. [Dial], [Command], [Open] and [New] return
+// one; the zero value cannot be used. Its methods may be called concurrently.
+type Transport struct {
+	printed
+
 	opts    Options
+	stats   counters
 	fromEnv []envHeader
 	dial    func(ctx context.Context) (Link, error) // nil if there is a single link
 	links   links
@@ -35,8 +39,8 @@ type executor struct {
 	owned   goroutines.Group
 }
 
-func newExecutor(opts *Options) (*executor, error) {
-	t := &executor{opts: opts.withDefaults()}
+func newTransport(opts *Options) (*Transport, error) {
+	t := &Transport{printed: redact.NewPrinted("executor.Transport"), opts: opts.withDefaults()}
 	for _, f := range t.opts.HeadersFromEnv {
 		h, err := f.parse()
 		if err != nil {
@@ -51,15 +55,15 @@ func newExecutor(opts *Options) (*executor, error) {
 // Open returns a Transport over links that dial makes. dial may be called concurrently. The context
 // passed to dial bounds only the dial; a link stays open until it is closed. Open makes the first
 // link, so it returns configuration errors at once. ctx bounds only the call of Open.
-func Open(ctx context.Context, dial func(context.Context) (Link, error), opts *Options) (transport.Transport, error) {
-	t, err := newExecutor(opts)
+func Open(ctx context.Context, dial func(context.Context) (Link, error), opts *Options) (*Transport, error) {
+	t, err := newTransport(opts)
 	if err != nil {
 		return nil, err
 	}
 	return t.start(ctx, dial)
 }
 
-func (t *executor) start(ctx context.Context, dial func(context.Context) (Link, error)) (transport.Transport, error) {
+func (t *Transport) start(ctx context.Context, dial func(context.Context) (Link, error)) (*Transport, error) {
 	t.dial = dial
 	if t.opts.Shared {
 		t.links = newShared(t.open)
@@ -78,8 +82,8 @@ func (t *executor) start(ctx context.Context, dial func(context.Context) (Link, 
 
 // New returns a Transport over the single link l, which all exchanges share. The Transport owns the
 // link, and closes it even if New fails. If the link is lost, the Transport no longer works.
-func New(ctx context.Context, l Link, opts *Options) (transport.Transport, error) {
-	t, err := newExecutor(opts)
+func New(ctx context.Context, l Link, opts *Options) (*Transport, error) {
+	t, err := newTransport(opts)
 	if err != nil {
 		_ = l.Close()
 		return nil, err
@@ -94,15 +98,16 @@ func New(ctx context.Context, l Link, opts *Options) (transport.Transport, error
 		_ = t.Close()
 		return nil, fmt.Errorf("executor: %w", err)
 	}
+	t.dialed(ctx, c)
 	s.use(c)
 	return t, nil
 }
 
 // RunsOnce returns true, see [transport.RunsOnce].
-func (t *executor) RunsOnce() bool { return true }
+func (t *Transport) RunsOnce() bool { return true }
 
 // RoundTrip implements [http.RoundTripper]. See package transport for the contract.
-func (t *executor) RoundTrip(req *http.Request) (*http.Response, error) {
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if t.closing.Err() != nil {
 		closeBody(req)
 		return nil, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "round trip", Err: transport.ErrClosed}
@@ -131,7 +136,7 @@ func (t *executor) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // try runs the exchange on one link. again is true if no link carried the request.
-func (t *executor) try(c *call) (resp *http.Response, again bool, err error) {
+func (t *Transport) try(c *call) (resp *http.Response, again bool, err error) {
 	ctx := c.req.Context()
 	id := t.ids.Add(1)
 	frame, err := c.frame(id)
@@ -171,7 +176,7 @@ func (t *executor) try(c *call) (resp *http.Response, again bool, err error) {
 }
 
 // lostEarly returns the error of an exchange that could not begin.
-func (t *executor) lostEarly(l *conn) error {
+func (t *Transport) lostEarly(l *conn) error {
 	cause := l.cause()
 	if l.begun() == 0 {
 		t.pace.failed()
@@ -183,7 +188,7 @@ func (t *executor) lostEarly(l *conn) error {
 }
 
 // open makes a link for owner o, after the pause between dials.
-func (t *executor) open(ctx context.Context, o owner) (*conn, error) {
+func (t *Transport) open(ctx context.Context, o owner) (*conn, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(t.closing, func() { cancel(transport.ErrClosed) })()
@@ -208,11 +213,12 @@ func (t *executor) open(ctx context.Context, o owner) (*conn, error) {
 	}
 	c.took = time.Since(began)
 	t.pace.succeeded()
+	t.dialed(ctx, c)
 	return c, nil
 }
 
 // handshakeTime returns a context that bounds the dial of a link together with its handshake.
-func (t *executor) handshakeTime(ctx context.Context) (context.Context, context.CancelFunc) {
+func (t *Transport) handshakeTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	if t.opts.HandshakeTimeout <= 0 {
 		return ctx, func() {}
 	}
@@ -220,7 +226,7 @@ func (t *executor) handshakeTime(ctx context.Context) (context.Context, context.
 }
 
 // openFailed returns the error of an exchange for which no link could be opened.
-func (t *executor) openFailed(ctx context.Context, err error) error {
+func (t *Transport) openFailed(ctx context.Context, err error) error {
 	const op = "connect to the executor"
 	if t.closing.Err() != nil {
 		return &transport.Error{Stage: transport.NotSent, Permanent: true, Op: op, Err: transport.ErrClosed}
@@ -230,23 +236,23 @@ func (t *executor) openFailed(ctx context.Context, err error) error {
 		return transport.Canceled(ctx, transport.NotSent, op)
 	}
 	t.pace.failed()
-	if silent {
-		return &transport.Error{Stage: transport.NotSent, Op: op, Err: context.Cause(ctx)}
-	}
 	failed := transport.Failed(transport.NotSent, op, err)
 	var refused *RefusedError
 	var own *transport.Error
 	switch {
+	case silent:
+		failed = &transport.Error{Stage: transport.NotSent, Op: op, Err: context.Cause(ctx)}
 	case errors.As(err, &refused):
 		failed.Permanent = refused.permanent()
 	case errors.As(err, &own):
 		failed.Permanent = own.Permanent
 	}
+	t.dialFailed(ctx, failed)
 	return failed
 }
 
 // connect performs the handshake on the new link l and starts the goroutines of the link.
-func (t *executor) connect(ctx context.Context, l Link, o owner) (*conn, error) {
+func (t *Transport) connect(ctx context.Context, l Link, o owner) (*conn, error) {
 	env, err := t.handshake(ctx, l)
 	if err != nil {
 		_ = l.Close()
@@ -255,7 +261,7 @@ func (t *executor) connect(ctx context.Context, l Link, o owner) (*conn, error) 
 	if p, ok := l.(interface{ Prompt() }); ok && env.HTTPReady {
 		p.Prompt() // our agent sends without Nagle's algorithm
 	}
-	c := newConn(l, env, o, &t.opts)
+	c := newConn(l, env, o, &t.opts, &t.stats)
 	t.queueWarmUp(c)
 	work := []func(){c.read, c.write}
 	if p, ok := l.(pinger); ok && t.opts.KeepAlive > 0 {
@@ -273,10 +279,10 @@ func (t *executor) connect(ctx context.Context, l Link, o owner) (*conn, error) 
 
 // handshake performs the handshake on l, on the caller's goroutine. It returns the executor's
 // environment.
-func (t *executor) handshake(ctx context.Context, l Link) (env execproto.Environment, err error) {
+func (t *Transport) handshake(ctx context.Context, l Link) (env execproto.Environment, err error) {
 	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
 	id := t.ids.Add(1)
-	if err := l.Send(execproto.AppendInitialize(nil, id, t.opts.ClientName)); err != nil {
+	if err := t.greet(l, execproto.AppendInitialize(nil, id, t.opts.ClientName)); err != nil {
 		return env, err
 	}
 	var m execproto.Message
@@ -285,6 +291,7 @@ func (t *executor) handshake(ctx context.Context, l Link) (env execproto.Environ
 		if err != nil {
 			return env, err
 		}
+		t.stats.bytesIn.Add(int64(len(data)))
 		if err = m.Read(data); err != nil {
 			return env, &ProtocolError{What: "invalid response to the handshake: " + err.Error()}
 		}
@@ -296,9 +303,18 @@ func (t *executor) handshake(ctx context.Context, l Link) (env execproto.Environ
 			if env, err = execproto.ReadEnvironment(m.Result); err != nil {
 				return env, &ProtocolError{What: "invalid response to the handshake: " + err.Error()}
 			}
-			return env, l.Send([]byte(execproto.Initialized))
+			return env, t.greet(l, []byte(execproto.Initialized))
 		}
 	}
+}
+
+// greet sends a message of the handshake.
+func (t *Transport) greet(l Link, message []byte) error {
+	err := l.Send(message)
+	if err == nil {
+		t.stats.bytesOut.Add(int64(len(message)))
+	}
+	return err
 }
 
 // permanent reports whether the next try would also be refused.
@@ -308,7 +324,7 @@ func (e *RefusedError) permanent() bool {
 
 // Close ends every link and all exchanges at once. It waits up to 5 s for the goroutines of this
 // Transport to end. It always returns nil and may be called more than once.
-func (t *executor) Close() error {
+func (t *Transport) Close() error {
 	t.end(transport.ErrClosed)
 	if t.links != nil {
 		t.links.close(transport.ErrClosed)
@@ -361,11 +377,11 @@ func (p *pacer) pause() time.Duration {
 //
 // A ws link is not encrypted: the token is sent in clear text. Use ws only on loopback or in a
 // trusted network.
-func Dial(ctx context.Context, rawURL string, opts *Options) (transport.Transport, error) {
+func Dial(ctx context.Context, rawURL string, opts *Options) (*Transport, error) {
 	if err := checkURL(rawURL); err != nil {
 		return nil, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "executor", Err: err}
 	}
-	t, err := newExecutor(opts)
+	t, err := newTransport(opts)
 	if err != nil {
 		return nil, err
 	}

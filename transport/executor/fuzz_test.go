@@ -22,7 +22,7 @@ import (
 // play is a series of exchanges that is controlled by fuzzed bytes.
 type play struct {
 	*testing.T
-	rt   transport.Transport
+	rt   *executor.Transport
 	runs []*run
 
 	mu    sync.Mutex
@@ -308,6 +308,10 @@ func perform(t *testing.T, data []byte) {
 	for _, x := range p.runs {
 		x.check(t)
 		x.cancel()
+	}
+	synctest.Wait()
+	if s := p.rt.Stats(); s.Links != 0 || s.Dialing != 0 || s.Waiting != 0 || s.Exchanges != 0 {
+		t.Errorf("after Close: %+v", s)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

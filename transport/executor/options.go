@@ -124,6 +124,8 @@ type Options struct {
 	// HeadersFromEnv are header fields whose values the executor takes from its own environment.
 	// The client never holds these secrets.
 	HeadersFromEnv []HeaderFromEnv
+	// Observer is called for events of links. Nil means none, and costs nothing.
+	Observer Observer
 	// Logger logs events of links: protocol violations at level Warn, everything else at level
 	// Debug. Nil disables logging.
 	Logger *slog.Logger

@@ -18,6 +18,8 @@ type links interface {
 	// headed is called once for each successful acquire, after the exchange has received the head
 	// of its response or an error.
 	headed()
+	// count sets the numbers of links and waiters in s, and returns s.
+	count(s Stats) Stats
 	// close ends every link. The exchanges on the links fail with err.
 	close(err error)
 }

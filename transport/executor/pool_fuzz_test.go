@@ -71,6 +71,7 @@ type driver struct {
 	*testing.T
 	p       *pool
 	opts    Options
+	stats   counters
 	owned   goroutines.Group
 	ids     int64
 	callers []*caller // that wait or have a link
@@ -148,7 +149,7 @@ func (d *driver) open(ctx context.Context, o owner) (*conn, error) {
 		return nil, transport.Canceled(ctx, transport.NotSent, "connect")
 	}
 	near, far := link.Pipe(1 << 20)
-	c := newConn(near, execproto.Environment{}, o, &d.opts)
+	c := newConn(near, execproto.Environment{}, o, &d.opts, &d.stats)
 	c.took = time.Since(began)
 	d.mu.Lock()
 	d.ends[c] = far

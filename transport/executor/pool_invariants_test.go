@@ -47,8 +47,9 @@ func (d *driver) checkLinks() {
 			headless[x.c]++
 		}
 	}
-	streams := 0
+	streams, live := 0, 0
 	for c, m := range p.members {
+		live += c.live
 		if m.sharedStream {
 			streams++
 		}
@@ -67,6 +68,7 @@ func (d *driver) checkLinks() {
 			require.Nil(d, m.expiry, "a link in use expires")
 		}
 	}
+	require.EqualValues(d, live, d.stats.exchanges.Load(), "exchanges in progress")
 	require.Equal(d, streams, p.streams)
 	require.LessOrEqual(d, streams, p.streamLimit())
 	for i, c := range p.idle {

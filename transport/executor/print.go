@@ -6,6 +6,9 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
+// printed is embedded in Transport, because Transport holds locks. It prints as a fixed text.
+type printed = redact.Printed
+
 // Format prints the options without tokens and keys, for every verb.
 func (o Options) Format(f fmt.State, _ rune) {
 	redact.Write(f, redact.Describe("executor.Options", o, "ClientName"))
@@ -25,9 +28,3 @@ func (f HeaderFromEnv) Format(state fmt.State, _ rune) {
 func (f HeaderFromEnv) MarshalJSON() ([]byte, error) {
 	return redact.JSON(redact.Describe("executor.HeaderFromEnv", f, "Origin", "Name", "Variable"))
 }
-
-// Format prints only the type, for every verb: the options hold secrets.
-func (*executor) Format(f fmt.State, _ rune) { redact.Write(f, "executor.Transport") }
-
-// MarshalJSON returns what Format prints.
-func (*executor) MarshalJSON() ([]byte, error) { return redact.JSON("executor.Transport") }

@@ -22,6 +22,7 @@ func (c *conn) read() {
 			err = io.ErrUnexpectedEOF
 		}
 		if err == nil {
+			c.stats.bytesIn.Add(int64(len(data)))
 			if err = m.Read(data); err != nil {
 				err = &ProtocolError{What: "invalid message: " + err.Error()}
 			} else {
@@ -147,6 +148,9 @@ func (c *conn) delta(d *execproto.Delta) {
 	}
 	switch {
 	case err != nil:
+		if errors.Is(err, ErrOverflow) {
+			e.overflowed()
+		}
 		e.giveUp(bodyError(err), false)
 	case e.done:
 		e.finish()

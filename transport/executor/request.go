@@ -43,7 +43,7 @@ type call struct {
 }
 
 // newCall converts req and reads its body. The error is a [*transport.Error] of stage NotSent.
-func (t *executor) newCall(req *http.Request) (*call, error) {
+func (t *Transport) newCall(req *http.Request) (*call, error) {
 	refuse := func(err error) error {
 		e := transport.Failed(transport.NotSent, "send request", err) // an error from the user's code may quote a URL
 		e.Permanent = true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hawser-mcp/hawser/transport"
@@ -14,6 +15,7 @@ import (
 type shared struct {
 	open    opener        // nil for a single link
 	pending chan struct{} // has one element for each exchange that waits for its head
+	waiting atomic.Int64  // number of exchanges that wait for the link
 
 	mu      sync.Mutex
 	link    *conn              // guarded by mu; nil before the first one
@@ -35,6 +37,8 @@ func newShared(open opener) *shared {
 // acquire returns the shared link. It waits while too many exchanges wait for their heads, because
 // executors stop reading when too many requests are queued.
 func (s *shared) acquire(ctx context.Context, _ *waiter) (*conn, error) {
+	s.waiting.Add(1)
+	defer s.waiting.Add(-1)
 	select {
 	case s.pending <- struct{}{}:
 	case <-ctx.Done():

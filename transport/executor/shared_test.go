@@ -178,7 +178,7 @@ func TestPendingLimit(t *testing.T) {
 	})
 }
 
-func newOver(t *testing.T, x *exectest.Executor, opts *executor.Options) (transport.Transport, error) {
+func newOver(t *testing.T, x *exectest.Executor, opts *executor.Options) (*executor.Transport, error) {
 	t.Helper()
 	l, err := x.Dial(t.Context())
 	require.NoError(t, err)

@@ -27,7 +27,7 @@ const (
 
 // queueWarmUp queues the warm-up of c, whose goroutines do not run yet. Links that are shared by
 // all exchanges have none: there, the warm-up would only delay the first exchange.
-func (t *executor) queueWarmUp(c *conn) {
+func (t *Transport) queueWarmUp(c *conn) {
 	if t.opts.Shared || c.env.HTTPReady {
 		return
 	}
@@ -59,7 +59,7 @@ func (w *warmUp) answeredBy(id int64) bool {
 }
 
 // awaitWarm waits until c is ready for an exchange. It returns an error if c ends before.
-func (t *executor) awaitWarm(c *conn) error {
+func (t *Transport) awaitWarm(c *conn) error {
 	if c.warm.answered == nil {
 		return nil
 	}

@@ -25,7 +25,7 @@ const target = "http://mcp.test/mcp"
 type world struct {
 	*testing.T
 	x  *exectest.Executor
-	rt transport.Transport
+	rt *executor.Transport
 	l  *exectest.Link // the first link
 }
 

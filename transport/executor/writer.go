@@ -92,6 +92,8 @@ func (c *conn) send(out outgoing) {
 	c.mu.Unlock()
 	if err != nil {
 		c.fail(lost(err))
+	} else {
+		c.stats.bytesOut.Add(int64(len(*out.frame)))
 	}
 }
 

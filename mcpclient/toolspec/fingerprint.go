@@ -1,0 +1,21 @@
+package toolspec
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+
+	"github.com/hawser-mcp/hawser/internal/canonical"
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// fingerprint returns a SHA-256 of the tool's definition, in hexadecimal. White space, the order of
+// members and the escapes of strings do not affect it.
+func fingerprint(t *mcpclient.Tool) string {
+	raw := t.Raw
+	if raw == nil {
+		raw, _ = json.Marshal(t.Tool) // without a definition, the fingerprint is that of nothing
+	}
+	sum := sha256.Sum256(canonical.JSON(raw))
+	return hex.EncodeToString(sum[:])
+}

@@ -108,7 +108,8 @@ func (o *outline) requires(name string) bool { return slices.Contains(o.required
 
 func (o *outline) knows(name string) bool {
 	_, has := o.props[name]
-	return has || o.hints[name] != nil
+	_, hinted := o.hints[name]
+	return has || hinted
 }
 
 // maxOutlines bounds the work for one schema: references can lead to the same schemas many times.
@@ -199,11 +200,9 @@ func (f *folder) oneOf(schemas []any, explain bool) outline {
 	o := outline{never: len(choices) == 0, closed: true, props: map[string]any{}, hints: map[string][]any{}}
 	for i := range choices {
 		o.closed = o.closed && choices[i].closed
-		for _, properties := range [][]string{slices.Sorted(maps.Keys(choices[i].props)), slices.Sorted(maps.Keys(choices[i].hints))} {
-			for _, name := range properties {
-				if !o.knows(name) {
-					o.choose(name, choices)
-				}
+		for _, name := range slices.Concat(sortedKeys(choices[i].props), sortedKeys(choices[i].hints), choices[i].required) {
+			if !o.knows(name) {
+				o.choose(name, choices)
 			}
 		}
 	}
@@ -218,7 +217,7 @@ func (f *folder) oneOf(schemas []any, explain bool) outline {
 	return o
 }
 
-func sortedKeys(m map[string]any) []string { return slices.Sorted(maps.Keys(m)) }
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 func first(choices []outline) outline {
 	if len(choices) == 0 {
@@ -237,7 +236,7 @@ func (o *outline) choose(name string, choices []outline) {
 		switch schema, has := c.props[name]; {
 		case has:
 			schemas = addNew(schemas, schema)
-		case c.hints[name] != nil:
+		case c.knows(name):
 			free = true
 			for _, schema := range c.hints[name] {
 				schemas = addNew(schemas, schema)
@@ -247,7 +246,7 @@ func (o *outline) choose(name string, choices []outline) {
 		}
 	}
 	switch {
-	case free:
+	case free || len(schemas) == 0:
 		o.hints[name] = schemas
 	case len(schemas) == 1:
 		o.props[name] = schemas[0]

@@ -1,4 +1,4 @@
-// Package canonical writes JSON values in one form, so that equal values have equal bytes.
+// Package canonical writes JSON values in one form, so that equal values have equal texts.
 package canonical
 
 import (
@@ -12,9 +12,10 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// JSON returns a JSON value without white space and with the members of objects in order.
-// Members with the same name all stay, in their order. It returns other bytes unchanged.
-func JSON(raw []byte) []byte {
+// Text returns a text that two JSON values share if they differ only in white space, in the order of
+// members or in how strings are escaped. Members with the same name all stay, in their order. The
+// text is for comparing: it is not JSON. Text returns bytes that are not JSON unchanged.
+func Text(raw []byte) []byte {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	value, err := readValue(dec)

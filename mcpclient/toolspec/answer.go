@@ -28,7 +28,8 @@ const (
 	maxLabel = 200
 )
 
-// Answer is what a model is told of a call, whatever became of it. The server wrote most of it.
+// Answer is what a model receives for a call, whether it succeeded or not. The server wrote most of
+// it.
 type Answer struct {
 	// Text is valid UTF-8 and never empty. Each part has a line in it, such as "[image, image/png,
 	// 4033 bytes]", so a model that cannot see the part knows of it. What was cut from the end of

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -132,7 +133,7 @@ func TestMisfits(t *testing.T) {
 			})
 			require.NoError(t, err)
 			require.Contains(t, string(encoded), "good", "one misfit does not affect the others")
-			if len(test.only) > 0 && !contains(test.only, d) {
+			if len(test.only) > 0 && !slices.Contains(test.only, d) {
 				continue
 			}
 			require.Len(t, misfits, 1, "%s: %s %s", name, test.name, test.schema)
@@ -140,15 +141,6 @@ func TestMisfits(t *testing.T) {
 			require.Contains(t, misfits[0].Reason, test.reason)
 		}
 	}
-}
-
-func contains(list []toolspec.Dialect, d toolspec.Dialect) bool {
-	for _, other := range list {
-		if other == d {
-			return true
-		}
-	}
-	return false
 }
 
 // APIs refuse a list in which a name occurs twice.

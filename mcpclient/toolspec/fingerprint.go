@@ -14,8 +14,11 @@ import (
 func fingerprint(t *mcpclient.Tool) string {
 	raw := t.Raw
 	if raw == nil {
-		raw, _ = json.Marshal(t.Tool) // without a definition, the fingerprint is that of nothing
+		var err error
+		if raw, err = json.Marshal(t.Tool); err != nil {
+			return "" // the tool was made by hand, of values that JSON does not have
+		}
 	}
-	sum := sha256.Sum256(canonical.JSON(raw))
+	sum := sha256.Sum256(canonical.Text(raw))
 	return hex.EncodeToString(sum[:])
 }

@@ -36,8 +36,8 @@ func recorded(t *testing.T, name string) []mcpclient.Tool {
 
 func namesOf(functions []toolspec.Function) []string {
 	var names []string
-	for _, f := range functions {
-		names = append(names, f.Name)
+	for i := range functions {
+		names = append(names, functions[i].Name)
 	}
 	return names
 }
@@ -86,8 +86,9 @@ func TestToolsWithTheSameHash(t *testing.T) {
 	require.Equal(t, toolspec.Name("shop", first), toolspec.Name("shop", second))
 	functions := toolspec.Functions("shop", tools(t, `[{"name":"get..//+++:.:x"},{"name":"get..++./:+:+x"}]`))
 	require.Len(t, functions, 2)
-	for _, f := range functions {
-		require.Equal(t, f.Tool == first, f.Name == toolspec.Name("shop", first), "the first name keeps its function name")
+	for i := range functions {
+		named := functions[i].Name == toolspec.Name("shop", first)
+		require.Equal(t, functions[i].Tool == first, named, "the first name keeps its function name")
 	}
 }
 

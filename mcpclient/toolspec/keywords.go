@@ -106,8 +106,9 @@ func hasKind(value any, k kind) bool {
 			ok = ok && isStrings(list)
 		}
 		return ok
+	default:
+		return true
 	}
-	return true
 }
 
 // maxDigits bounds the numbers that are converted, since a short number may have a huge exponent.

@@ -35,8 +35,9 @@ func normalize(root map[string]any) (*normalizer, error) {
 	if err := n.object(root, 0); err != nil {
 		return nil, err
 	}
-	for i := 0; i < len(n.refs); i++ { // visiting a target may add references
-		target, ok := n.resolve(n.refs[i]["$ref"])
+	for done := 0; done < len(n.refs); { // visiting a target may add references
+		target, ok := n.resolve(n.refs[done]["$ref"])
+		done++
 		if !ok || n.scoped {
 			return nil, errScope
 		}
@@ -145,11 +146,12 @@ func (n *normalizer) value(value any, k kind, depth int) (any, error) {
 		}
 	case isOtherScope:
 		return nil, errScope
+	default:
+		if !hasKind(value, k) {
+			return nil, nil
+		}
+		return value, nil
 	}
-	if !hasKind(value, k) {
-		return nil, nil
-	}
-	return value, nil
 }
 
 // orEmpty returns the object form of true, and of a value that is not a schema.

@@ -15,7 +15,10 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient/toolspec"
 )
 
-var update = flag.Bool("update", false, "rewrite the files in testdata")
+var (
+	update = flag.Bool("update", false, "rewrite the files in testdata")
+	pairs  = flag.Int("names", 20_000, "how many random names TestNamesOfRandomTools makes")
+)
 
 // golden compares text with a file in testdata.
 func golden(t *testing.T, name, text string) {
@@ -58,7 +61,7 @@ func TestNamesOfRandomTools(t *testing.T) {
 	}
 	type pair struct{ server, tool string }
 	owners, servers := map[string]pair{}, map[string]string{}
-	for range 200_000 {
+	for range *pairs {
 		p := pair{word(), word()}
 		name, alias := toolspec.Name(p.server, p.tool), toolspec.Alias(p.server)
 		if !everywhere.MatchString(name) {

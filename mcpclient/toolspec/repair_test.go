@@ -248,7 +248,7 @@ func checkRepair(t *testing.T, d toolspec.Dialect, document string, objects []st
 
 func TestRepairIsNeverStricter(t *testing.T) {
 	accepted := 0
-	for seed := range uint64(120) {
+	for seed := range uint64(60) {
 		g := &grammar{random: rand.New(rand.NewPCG(seed, 1)), draft: drafts[seed%uint64(len(drafts))]}
 		document, objects := g.document(), []string{`{}`}
 		for range 8 {
@@ -256,7 +256,7 @@ func TestRepairIsNeverStricter(t *testing.T) {
 		}
 		accepted += checkRepair(t, []toolspec.Dialect{toolspec.Bedrock, toolspec.Gemini}[seed%2], document, objects)
 	}
-	require.Greater(t, accepted, 50, "the objects must match often enough to show something")
+	require.Greater(t, accepted, 30, "the objects must match often enough to show something")
 }
 
 // FuzzRepair: whatever object the server's schema accepts, the schema for the model accepts as well.

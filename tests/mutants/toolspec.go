@@ -17,7 +17,7 @@ var toolspecMutants = []mutant{
 	{
 		name: "the schema of one alternative applies to all", file: "mcpclient/toolspec/repair.go",
 		old:  `case free || len(schemas) == 0:`,
-		new:  `case len(schemas) == 0:`,
+		new:  `case free && len(schemas) == 0:`,
 		test: "TestRepair$|TestRepairIsNeverStricter",
 	},
 	{

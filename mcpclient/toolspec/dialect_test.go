@@ -116,6 +116,7 @@ func TestMisfits(t *testing.T) {
 		{name: "f", schema: ``, reason: "not a JSON object"},
 		{name: "f", schema: `null`, reason: "not a JSON object"},
 		{name: "f", schema: `true`, reason: "not a JSON object"},
+		{name: "f", schema: `{"title":"` + strings.Repeat("x", 1<<20) + `"}`, reason: "more than 1048576"},
 		{name: "f", schema: `{} {}`, reason: "followed by other text"},
 		{name: "f", schema: `{"type":"string"}`, reason: "accepts no object"},
 		{name: "f", schema: `{"allOf":[{"type":["null","array"]}]}`, reason: "accepts no object"},

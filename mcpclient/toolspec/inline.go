@@ -2,21 +2,23 @@ package toolspec
 
 import "maps"
 
-// maxInlined bounds the schemas that inlining creates, because references may lead to references.
-const maxInlined = 2_000
+// maxInlined bounds what inlining adds to a schema, in bytes, because references may lead to
+// references.
+const maxInlined = 256 << 10
 
 // inliner replaces references with what they lead to. Gemini allows only a description beside a
 // reference, and some of its models refuse references; see docs/models.md.
 type inliner struct {
 	n     *normalizer
 	open  map[string]bool // the references that are being replaced
-	count int
-	left  bool // a reference was left: it is recursive, or there were too many
+	sizes map[string]int  // the length of what references lead to, in bytes
+	added int             // the length of all that was added, in bytes
+	left  bool            // a reference was left: it is recursive, or too much was added
 }
 
 // inline returns a copy of a schema without references to "$defs", as far as that is possible.
 func inline(schema map[string]any) map[string]any {
-	i := inliner{n: &normalizer{root: schema}, open: make(map[string]bool)}
+	i := inliner{n: &normalizer{root: schema}, open: make(map[string]bool), sizes: make(map[string]int)}
 	body := maps.Clone(schema)
 	delete(body, "$defs")
 	delete(body, "definitions")
@@ -36,7 +38,6 @@ func (i *inliner) schema(value any) any {
 	if !ok {
 		return value
 	}
-	i.count++
 	out := make(map[string]any, len(m))
 	for name, member := range m {
 		out[name] = i.value(member, keywords[name].kind)
@@ -46,7 +47,7 @@ func (i *inliner) schema(value any) any {
 		return out
 	}
 	target, ok := i.n.resolve(ref)
-	if !ok || i.open[ref] || i.count > maxInlined {
+	if !ok || i.open[ref] || !i.fits(ref, target) {
 		i.left = true
 		return beside(out, map[string]any{"$ref": ref})
 	}
@@ -54,6 +55,18 @@ func (i *inliner) schema(value any) any {
 	inlined := i.schema(target)
 	delete(i.open, ref)
 	return beside(out, orEmpty(inlined))
+}
+
+// fits reports whether what ref leads to may be added, and counts it.
+func (i *inliner) fits(ref string, target any) bool {
+	if _, known := i.sizes[ref]; !known {
+		i.sizes[ref] = len(encode(target))
+	}
+	if i.added+i.sizes[ref] > maxInlined {
+		return false
+	}
+	i.added += i.sizes[ref]
+	return true
 }
 
 // value returns a copy of the value of a keyword.

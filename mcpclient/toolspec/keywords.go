@@ -21,12 +21,15 @@ const (
 // Schema Usage").
 func draftOf(schema map[string]any) draft {
 	declared, _ := schema["$schema"].(string)
-	for version, d := range map[string]draft{
-		"draft-04": draft4, "draft-06": draft6, "draft-07": draft7, "2019-09": draft2019,
-	} {
-		if strings.Contains(declared, version) {
-			return d
-		}
+	switch {
+	case strings.Contains(declared, "draft-04"):
+		return draft4
+	case strings.Contains(declared, "draft-06"):
+		return draft6
+	case strings.Contains(declared, "draft-07"):
+		return draft7
+	case strings.Contains(declared, "2019-09"):
+		return draft2019
 	}
 	return draft2020
 }

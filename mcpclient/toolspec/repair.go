@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // repaired is an input schema that an API accepts.
@@ -16,6 +19,9 @@ type repaired struct {
 	schema map[string]any
 	notes  []string // for the description: what the schema no longer says
 }
+
+// maxSchema bounds an input schema, in bytes.
+const maxSchema = 1 << 20
 
 // rootOnly are the keywords that are removed from the root of a schema. OpenAI and Anthropic refuse
 // some of them there, and the others belong to a whole document. Removing them makes the schema
@@ -28,6 +34,9 @@ var rootOnly = []string{
 // object and none of the keywords rootOnly. Properties of the removed parts move to the root; the
 // properties that all parts require stay required.
 func repair(raw json.RawMessage) (*repaired, error) {
+	if len(raw) > maxSchema {
+		return nil, fmt.Errorf("the input schema has %d bytes, more than %d", len(raw), maxSchema)
+	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	var root map[string]any
@@ -102,9 +111,18 @@ type outline struct {
 	props    map[string]any   // the schema of each property that always has one
 	hints    map[string][]any // the schemas of other properties, which some objects need not match
 	required []string
+	needs    map[string]bool // the names in required
 }
 
-func (o *outline) requires(name string) bool { return slices.Contains(o.required, name) }
+func newOutline() outline {
+	return outline{props: make(map[string]any), hints: make(map[string][]any), needs: make(map[string]bool)}
+}
+
+func (o *outline) require(name string) {
+	if !o.needs[name] {
+		o.required, o.needs[name] = append(o.required, name), true
+	}
+}
 
 func (o *outline) knows(name string) bool {
 	_, has := o.props[name]
@@ -112,8 +130,9 @@ func (o *outline) knows(name string) bool {
 	return has || hinted
 }
 
-// maxOutlines bounds the work for one schema: references can lead to the same schemas many times.
-const maxOutlines = 2_000
+// maxUnited bounds the schemas and properties that are united for one root: references can lead to
+// the same ones many times. What comes later counts as open.
+const maxUnited = 2_000
 
 type folder struct {
 	n     *normalizer
@@ -123,23 +142,26 @@ type folder struct {
 
 // outline returns the outline of a schema.
 func (f *folder) outline(value any) outline {
-	o := outline{props: map[string]any{}, hints: map[string][]any{}}
-	f.count++
+	o := newOutline()
 	m, _ := value.(map[string]any)
 	if value == false || m != nil && !mayBe(m, "object") {
 		o.never = true
 		return o
 	}
-	if m == nil || f.count > maxOutlines {
+	props, _ := m["properties"].(map[string]any)
+	required := names(m["required"])
+	if f.count > 0 { // the root's own properties stay, however many there are
+		f.count += len(props) + len(required)
+	}
+	f.count++
+	if m == nil || f.count > maxUnited {
 		return o
 	}
-	if props, ok := m["properties"].(map[string]any); ok {
-		maps.Copy(o.props, props)
-	}
+	maps.Copy(o.props, props)
 	_, patterns := m["patternProperties"]
 	o.closed = m["additionalProperties"] == false && !patterns
-	for _, name := range names(m["required"]) {
-		o.required = append(o.required, name.(string))
+	for _, name := range required {
+		o.require(name.(string))
 	}
 	for _, part := range f.parts(m) {
 		o.and(part)
@@ -183,9 +205,7 @@ func (o *outline) and(part outline) {
 		}
 	}
 	for _, name := range part.required {
-		if !o.requires(name) {
-			o.required = append(o.required, name)
-		}
+		o.require(name)
 	}
 }
 
@@ -196,8 +216,13 @@ func (f *folder) oneOf(schemas []any, explain bool) outline {
 		if o := f.outline(schema); !o.never {
 			choices = append(choices, o)
 		}
+		if f.count > maxUnited { // any of the others may allow anything
+			choices = append(choices, newOutline())
+			break
+		}
 	}
-	o := outline{never: len(choices) == 0, closed: true, props: map[string]any{}, hints: map[string][]any{}}
+	o := newOutline()
+	o.never, o.closed = len(choices) == 0, true
 	for i := range choices {
 		o.closed = o.closed && choices[i].closed
 		for _, name := range slices.Concat(sortedKeys(choices[i].props), sortedKeys(choices[i].hints), choices[i].required) {
@@ -207,8 +232,8 @@ func (f *folder) oneOf(schemas []any, explain bool) outline {
 		}
 	}
 	for _, name := range first(choices).required {
-		if !slices.ContainsFunc(choices, func(c outline) bool { return !c.requires(name) }) {
-			o.required = append(o.required, name)
+		if !slices.ContainsFunc(choices, func(c outline) bool { return !c.needs[name] }) {
+			o.require(name)
 		}
 	}
 	if explain {
@@ -229,22 +254,21 @@ func first(choices []outline) outline {
 // choose adds the property to o. It has a schema only if each choice that allows the property has
 // one for it; otherwise, the schemas are hints.
 func (o *outline) choose(name string, choices []outline) {
-	var schemas []any
+	var all []any
 	free := false
 	for i := range choices {
 		c := &choices[i]
 		switch schema, has := c.props[name]; {
 		case has:
-			schemas = addNew(schemas, schema)
+			all = append(all, schema)
 		case c.knows(name):
 			free = true
-			for _, schema := range c.hints[name] {
-				schemas = addNew(schemas, schema)
-			}
+			all = append(all, c.hints[name]...)
 		case !c.closed:
 			free = true
 		}
 	}
+	schemas := distinct(all)
 	switch {
 	case free || len(schemas) == 0:
 		o.hints[name] = schemas
@@ -255,12 +279,23 @@ func (o *outline) choose(name string, choices []outline) {
 	}
 }
 
-func addNew(schemas []any, schema any) []any {
-	text := encode(schema)
-	if slices.ContainsFunc(schemas, func(other any) bool { return bytes.Equal(encode(other), text) }) {
-		return schemas
+// distinct returns the schemas without those that say the same as an earlier one.
+func distinct(schemas []any) []any {
+	var out []any
+	known, texts := make(map[uintptr]bool), make(map[string]bool)
+	for _, schema := range schemas {
+		if m, ok := schema.(map[string]any); ok {
+			at := reflect.ValueOf(m).Pointer()
+			if known[at] {
+				continue
+			}
+			known[at] = true
+		}
+		if text := string(encode(schema)); !texts[text] {
+			texts[text], out = true, append(out, schema)
+		}
 	}
-	return append(schemas, schema)
+	return out
 }
 
 // explain notes which properties the choices require besides those that all of them require.
@@ -269,7 +304,7 @@ func (f *folder) explain(choices []outline, common *outline) {
 	for i := range choices {
 		var group []string
 		for _, name := range choices[i].required {
-			if !common.requires(name) {
+			if !common.needs[name] {
 				group = append(group, name)
 			}
 		}
@@ -283,7 +318,7 @@ func (f *folder) explain(choices []outline, common *outline) {
 		}
 	}
 	if len(groups) > 0 {
-		f.notes = append(f.notes, "Give the arguments of one of: "+strings.Join(groups, "; ")+".")
+		f.notes = append(f.notes, redact.Shorten("Give the arguments of one of: "+strings.Join(groups, "; ")+".", maxNote))
 	}
 }
 
@@ -307,12 +342,15 @@ func (o *outline) write(out map[string]any, folded bool) {
 	}
 }
 
-// maxHint bounds a schema that is shown in a description, in bytes.
-const maxHint = 512
+// The bounds of what is added to descriptions, in bytes.
+const (
+	maxHint = 1 << 10 // the schemas of one property
+	maxNote = 1 << 10 // the properties that belong together
+)
 
 // hint returns a schema that accepts everything and describes what a property should be.
 func hint(schemas []any) map[string]any {
-	description, texts := "", []string{}
+	description, texts, size := "", []string{}, 0
 	for _, schema := range schemas {
 		m, _ := schema.(map[string]any)
 		if text, ok := m["description"].(string); ok && description == "" {
@@ -320,8 +358,8 @@ func hint(schemas []any) map[string]any {
 		}
 		m = maps.Clone(m)
 		delete(m, "description")
-		if text := encode(m); len(m) > 0 && len(text) <= maxHint {
-			texts = append(texts, string(text))
+		if text := encode(m); len(m) > 0 && size+len(text) <= maxHint {
+			texts, size = append(texts, string(text)), size+len(text)
 		}
 	}
 	if len(texts) > 0 {

@@ -119,6 +119,34 @@ func TestInliningIsBounded(t *testing.T) {
 	require.Less(t, len(got), 1<<20)
 }
 
+// A root with thousands of parts. What is beyond the bound counts as open.
+func TestUnitingIsBounded(t *testing.T) {
+	many := func(n int, format string) string {
+		items := make([]string, n)
+		for i := range items {
+			items[i] = strings.ReplaceAll(format, "N", fmt.Sprint(i))
+		}
+		return strings.Join(items, ",")
+	}
+	large := `{"type":"object","properties":{` + many(5_000, `"pN":{"type":"string","maxLength":N}`) + `},"required":["p0"]}`
+	for _, hostile := range []string{
+		`{"$defs":{"x":` + large + `},"anyOf":[` + many(5_000, `{"$ref":"#/$defs/x"}`) + `]}`,
+		`{"anyOf":[` + many(5_000, `{"properties":{"aN":{"const":N},"bN":{"const":N},"c":{"const":N}},"required":["aN","c"]}`) + `]}`,
+		`{"required":[` + many(30_000, `"aN"`) + `],"allOf":[` + many(5_000, `{"required":["aN","bN"]}`) + `]}`,
+		`{"$defs":{"x":{"anyOf":[{"$ref":"#/$defs/x"},{"$ref":"#/$defs/x"}]}},"$ref":"#/$defs/x"}`,
+	} {
+		for _, d := range []toolspec.Dialect{toolspec.Anthropic, toolspec.Gemini} {
+			sent, reason := encodeOne(t, d, hostile)
+			require.Empty(t, reason)
+			require.Less(t, len(sent), 4<<20)
+		}
+	}
+	sent, reason := encodeOne(t, toolspec.Anthropic, strings.Replace(large, `{"type"`, `{"allOf":[{"required":["q"]}],"type"`, 1))
+	require.Empty(t, reason)
+	require.Contains(t, string(sent), `"p4999":{"maxLength":4999`, "the root's own properties stay, however many there are")
+	require.Contains(t, string(sent), `"required":["p0","q"]`)
+}
+
 // grammar makes schemas and objects with the same few names, so that an object often matches.
 type grammar struct {
 	random *rand.Rand

@@ -22,7 +22,7 @@ var toolspecMutants = []mutant{
 	},
 	{
 		name: "what one alternative requires is required", file: "mcpclient/toolspec/repair.go",
-		old:  `if !slices.ContainsFunc(choices, func(c outline) bool { return !c.requires(name) }) {`,
+		old:  `if !slices.ContainsFunc(choices, func(c outline) bool { return !c.needs[name] }) {`,
 		new:  `if true {`,
 		test: "TestRepair",
 	},

@@ -40,8 +40,8 @@ type Function struct {
 // the other gets another hash. If the list has two tools with one name, only one of them is
 // returned, since a call could not choose between them.
 //
-// Functions leaves out the tools that are not meant for models: those whose member visibility of
-// _meta.ui does not contain "model" (MCP Apps, 2026-01-26, "Resource Discovery").
+// Functions leaves out the tools that are not meant for models: those whose _meta.ui.visibility is a
+// list without "model" (MCP Apps 2026-01-26, "Visibility").
 func Functions(server string, tools []mcpclient.Tool) []Function {
 	visible := make([]*mcpclient.Tool, 0, len(tools))
 	names := make([]string, 0, len(tools))
@@ -66,18 +66,20 @@ func Functions(server string, tools []mcpclient.Tool) []Function {
 	return slices.CompactFunc(functions, func(a, b Function) bool { return a.Name == b.Name })
 }
 
-// visibleToModel reports whether a tool is meant for models. Tools without the member are.
+// visibleToModel reports whether a tool is meant for models. Only a list without "model" says that it
+// is not.
 func visibleToModel(t *mcpclient.Tool) bool {
-	var definition struct {
-		Meta struct {
-			UI struct {
-				Visibility []string `json:"visibility"`
-			} `json:"ui"`
-		} `json:"_meta"`
-	}
-	if json.Unmarshal(t.Raw, &definition) != nil {
+	if t.Meta == nil {
 		return true
 	}
-	audience := definition.Meta.UI.Visibility
-	return len(audience) == 0 || slices.Contains(audience, "model")
+	text, err := json.Marshal(t.Meta.AdditionalFields["ui"])
+	if err != nil {
+		return true
+	}
+	var ui map[string]json.RawMessage
+	var visibility []any
+	if json.Unmarshal(text, &ui) != nil || json.Unmarshal(ui["visibility"], &visibility) != nil || visibility == nil {
+		return true
+	}
+	return slices.Contains(visibility, any("model"))
 }

@@ -102,7 +102,9 @@ func TestToolsForTheUserInterfaceAreLeftOut(t *testing.T) {
 		{"name":"a","_meta":{"ui":{"visibility":["app"]}}},
 		{"name":"b","_meta":{"ui":{"visibility":["model","app"]}}},
 		{"name":"c","_meta":{"ui":{"resourceUri":"ui://c"}}},
-		{"name":"d","_meta":{"ui":{"visibility":[]}}},
+		{"name":"d","_meta":{"ui":{"visibility":null}}},
+		{"name":"g","_meta":{"ui":{"visibility":[]}}},
+		{"name":"h","_meta":{"ui":{"visibility":["Model",7]}}},
 		{"name":"e","_meta":{"ui":"app"}},
 		{"name":"f","_meta":{"ui":{"visibility":"app"}}}]`))
 	require.Equal(t, []string{"shop__b", "shop__c", "shop__d", "shop__e", "shop__f"}, namesOf(functions))

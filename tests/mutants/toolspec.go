@@ -40,8 +40,8 @@ var toolspecMutants = []mutant{
 	},
 	{
 		name: "an app's tool is shown to the model", file: "mcpclient/toolspec/function.go",
-		old:  `return len(audience) == 0 || slices.Contains(audience, "model")`,
-		new:  `return true || slices.Contains(audience, "model")`,
+		old:  `return slices.Contains(visibility, any("model"))`,
+		new:  `return true || slices.Contains(visibility, any("model"))`,
 		test: "TestToolsForTheUserInterfaceAreLeftOut",
 	},
 	{

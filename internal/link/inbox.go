@@ -12,6 +12,8 @@ import (
 type Meter interface {
 	// Hold reports whether the link may use n more bytes.
 	Hold(n int) bool
+	// Try is Hold for bytes that the link can do without.
+	Try(n int) bool
 	// Release says that the link no longer uses n bytes.
 	Release(n int)
 	// Begun says that the first part of a message arrived.
@@ -73,7 +75,7 @@ func (in *inbox) grow() bool {
 		return false
 	}
 	grown := *buffers.Get().(*[]byte)
-	if cap(grown) < size || cap(grown) > size && !in.meter.Hold(cap(grown)-size) {
+	if cap(grown) < size || cap(grown) > size && !in.meter.Try(cap(grown)-size) {
 		grown = make([]byte, 0, size)
 	}
 	in.buf = append(grown[:0], in.buf...)

@@ -14,10 +14,19 @@ import (
 // meter is a Meter with a limit.
 type meter struct {
 	limit, held, peak int
+	refused           int // how often Hold was refused
 	inMessage         bool
 }
 
 func (m *meter) Hold(n int) bool {
+	ok := m.Try(n)
+	if !ok {
+		m.refused++
+	}
+	return ok
+}
+
+func (m *meter) Try(n int) bool {
 	if m.held+n > m.limit {
 		return false
 	}
@@ -77,6 +86,29 @@ func TestMeter(t *testing.T) {
 		require.Equal(t, io.EOF, err)
 		require.Zero(t, m.held)
 		require.LessOrEqual(t, m.peak, m.limit)
+	})
+}
+
+// A buffer that another link gave up may be larger than there is room for. A message that fits is
+// then not refused, and does not count as refused.
+func TestLargeBufferOfAnotherLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 8 {
+			large := make([]byte, 0, keepBuffer)
+			buffers.Put(&large)
+		}
+		const size = 2 * readBuffer
+		m := &meter{limit: 2 * size}
+		near, far := metered(t, m, 8<<20)
+		go func() {
+			_, _ = near.Write(append(bytes.Repeat([]byte("x"), size-1), '\n'))
+			_ = near.Close()
+		}()
+		message, err := far.Receive()
+		require.NoError(t, err)
+		require.Len(t, message, size-1)
+		require.Zero(t, m.refused)
+		_ = far.Close()
 	})
 }
 

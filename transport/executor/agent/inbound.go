@@ -20,6 +20,9 @@ type meter struct {
 // Hold reports whether the link may use n more bytes.
 func (m *meter) Hold(n int) bool { return m.account.take(int64(n)) }
 
+// Try is Hold for bytes that the link can do without. A refusal does not count as an overflow.
+func (m *meter) Try(n int) bool { return m.account.try(int64(n)) }
+
 // Release says that the link no longer uses n bytes.
 func (m *meter) Release(n int) { m.account.give(int64(n)) }
 

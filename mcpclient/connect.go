@@ -47,6 +47,10 @@ func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, err
 		printed: redact.NewPrinted("mcpclient.Session(" + conn.Endpoint() + ")"),
 		conn:    conn, closeConn: closeConn, endpoint: endpoint, opts: resolved, log: resolved.Logger,
 	}
+	if err := s.chain(resolved.Interceptors); err != nil {
+		_ = closeConn()
+		return nil, invalid("connect", err)
+	}
 	s.ids.Store(firstID())
 	s.watch.Init(expired)
 	s.slots, s.answers.slots = newSlots(), newSlots()

@@ -58,6 +58,9 @@ const (
 	KindInput
 	// KindTool: the tool ran and reported that it failed. Only [Call] returns it. See [ToolError].
 	KindTool
+	// KindRefused: an [Interceptor] refused the call or its result. The error wraps the
+	// interceptor's.
+	KindRefused
 )
 
 var kindNames = map[Kind]string{
@@ -65,7 +68,7 @@ var kindNames = map[Kind]string{
 	KindServer: "server error", KindHTTP: "refused", KindAuthRequired: "authorization required", KindForbidden: "forbidden",
 	KindProtocol: "protocol error", KindLimit: "limit exceeded", KindVersion: "no common protocol version",
 	KindSessionLost: "session lost", KindTimeout: "timeout", KindCanceled: "ended by the caller's context", KindClosed: "session closed",
-	KindInput: "input required", KindTool: "tool failed",
+	KindInput: "input required", KindTool: "tool failed", KindRefused: "refused by an interceptor",
 }
 
 // String returns the kind in words.

@@ -63,9 +63,18 @@ func (s *Session) restoreLevel(ctx context.Context, state *sessionState) {
 
 // deliverLog passes a log message of a call to the handler at once.
 func (s *Session) deliverLog(ctx context.Context, params []byte) {
-	if s.opts.Handlers.Log == nil {
-		return
+	h := s.opts.Handlers.Log
+	switch {
+	case h == nil:
+	case s.incoming != nil:
+		s.receive(ctx, methodLog, append(json.RawMessage(nil), params...), s.handleLog)
+	default:
+		s.handleLog(ctx, params)
 	}
+}
+
+// handleLog decodes a log message and passes it to the handler.
+func (s *Session) handleLog(ctx context.Context, params json.RawMessage) {
 	if m, err := decodeLog(params); err == nil {
 		s.opts.Handlers.Log(ctx, s, m)
 	}
@@ -75,6 +84,10 @@ func (s *Session) deliverLog(ctx context.Context, params []byte) {
 func (s *Session) enqueueLog(params []byte) {
 	h := s.opts.Handlers.Log
 	if h == nil {
+		return
+	}
+	if s.incoming != nil {
+		s.enqueueReceive(methodLog, params, s.handleLog)
 		return
 	}
 	if m, err := decodeLog(params); err == nil {

@@ -219,7 +219,7 @@ type greeting struct {
 func (s *Session) handshake(ctx context.Context, state *sessionState, g greeting, result any) error {
 	var raw json.RawMessage
 	r := s.newStateRequest(ctx, state, message{method: g.method, params: g.params}, &wire.RawResult{Out: &raw})
-	r.maxReply, r.onHeader = maxHandshake, g.onHeader
+	r.maxReply, r.onHeader, r.value, r.origin = maxHandshake, g.onHeader, &raw, OriginNegotiation
 	if limit := r.timeouts.Try; g.silence > 0 && (limit <= 0 || limit > g.silence) {
 		r.timeouts.Try, r.once = g.silence, true
 	}

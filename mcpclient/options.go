@@ -36,6 +36,8 @@ type Options struct {
 	HeaderHook func(ctx context.Context, header http.Header) error
 	// Handlers receive the server's notifications and answer its requests.
 	Handlers Handlers
+	// Interceptors wrap the messages of the session and its recoveries. The first is the outermost.
+	Interceptors []Interceptor
 	// Logger receives log records of what the session does automatically, such as recovering,
 	// reconnecting and leaving out invalid tools. Nil disables logging. Tokens, session IDs and
 	// messages are never logged.

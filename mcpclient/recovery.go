@@ -140,7 +140,7 @@ func (s *Session) runRecovery(r *Recovery) error {
 	if !s.isCurrent(r.Generation) {
 		return nil
 	}
-	err := s.replace(s.root, r)
+	err := s.replaceThrough(r)
 	switch next := r.next; {
 	case err == nil:
 		next.generation = r.Generation + 1

@@ -51,6 +51,11 @@ type Session struct {
 	urls       urlElicitations
 	subscribed subscribedResources
 
+	// The interceptors; nil if there are none.
+	outgoing   OutgoingFunc
+	incoming   IncomingFunc
+	recovering RecoveryFunc
+
 	authorizing singleflight.Group[struct{}]
 
 	// root ends with Close. It is the parent of the contexts of handlers and of everything that the

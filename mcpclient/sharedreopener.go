@@ -31,7 +31,7 @@ func newSharedReopener(s *Session, state *sessionState) *sharedReopener {
 	k.ctx, k.cancel = context.WithCancel(s.root)
 	k.subscribe = subscriptionStream{
 		r: &k.streamReopener, filter: s.opts.Handlers.filter(),
-		acknowledged: func(Filter) { k.acknowledge() }, notified: s.enqueueNotification,
+		acknowledged: func(Filter) { k.acknowledge() }, notified: s.enqueueNotification, origin: OriginSession,
 	}
 	return k
 }
@@ -125,7 +125,7 @@ func (s *Session) missedEvents(cause error) {
 func (k *sharedReopener) judge(err error) streamEnd {
 	if k.state.modern() {
 		switch {
-		case err == nil: // the server completed the subscription
+		case err == nil, KindOf(err) == KindRefused: // the server completed the subscription, or an interceptor refused it
 			return streamOver
 		case retryable(err) || k.s.unauthorized(err) != nil:
 			return streamRetryable

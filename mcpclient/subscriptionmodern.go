@@ -90,7 +90,7 @@ func (l *Subscription) judge(err error) (pause time.Duration, end *ListenError) 
 	}
 	pause = l.paced(0, false)
 	switch {
-	case !retryable(err):
+	case !retryable(err), KindOf(err) == KindRefused: // by the server, or by an interceptor
 		return 0, &ListenError{EndRefused, err}
 	case l.opened && l.opts.once:
 		return 0, &ListenError{EndLost, err}

@@ -37,13 +37,14 @@ func (x *toolIndex) lookup(name string) *listedTool {
 
 // learnTools remembers the tools of a page. It moves tools that must not be used from Items to
 // Invalid.
-func (s *Session) learnTools(page *Page[Tool], modern bool) {
+func (s *Session) learnTools(page *Page[Tool], from learning) {
 	x, tools := &s.tools, page.Items
 	kept := tools[:0]
 	for i := range tools {
 		t := &tools[i]
-		info := &listedTool{hintsSafe: isTrue(t.Annotations.ReadOnlyHint) || isTrue(t.Annotations.IdempotentHint)}
-		if modern {
+		harmless := isTrue(t.Annotations.ReadOnlyHint) || isTrue(t.Annotations.IdempotentHint)
+		info := &listedTool{hintsSafe: from.server && harmless}
+		if from.modern {
 			params, err := mirror.Params(t.RawInputSchema)
 			if err != nil {
 				s.log.Warn("tool left out: invalid x-mcp-header", "tool", t.Name, "error", err)

@@ -45,7 +45,7 @@ type follower struct {
 func (c *client) connect(w *world) error {
 	opts := &mcpclient.Options{
 		Transport: w.transport, Timeouts: mcpclient.Timeouts{Idle: c.h.Idle.D(), Try: c.h.Try.D()},
-		Header: http.Header{secretHeader: {"secret"}},
+		Header: http.Header{secretHeader: {"secret"}}, Interceptors: interceptors(c.h.Intercept),
 	}
 	if c.h.Handlers {
 		opts.Handlers = mcpclient.Handlers{Log: c.log, MissedEvents: c.missedEvents, SessionRestored: c.restored}

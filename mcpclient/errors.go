@@ -280,11 +280,11 @@ func (o Outcome) String() string { return cmp.Or(outcomeNames[o], "unknown") }
 // an error that is not an [*Error]. A call with several tries or rounds is Unknown if any of them
 // is Unknown, and NotRun only if all of them are NotRun.
 func OutcomeOf(err error) Outcome {
-	var e *Error
-	switch {
-	case err == nil:
+	if err == nil {
 		return Answered
-	case errors.As(err, &e):
+	}
+	var e *Error // after the return, because it is allocated
+	if errors.As(err, &e) {
 		return e.Outcome
 	}
 	return Unknown

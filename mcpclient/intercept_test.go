@@ -75,7 +75,10 @@ func TestInterceptedCall(t *testing.T) {
 			ran: 1, kind: refused, outcome: mcpclient.Answered, cause: mcpclient.ErrRunAgain,
 		},
 		"twice, the refusal ignored": {
-			do:  func(ctx context.Context, o *outgoing, next proceed) error { _, _ = next(ctx, o), next(ctx, o); return nil },
+			do: func(ctx context.Context, o *outgoing, next proceed) error {
+				_, _ = next(ctx, o), next(ctx, o)
+				return nil
+			},
 			ran: 1, text: "{}",
 		},
 		"twice, idempotent": {

@@ -19,6 +19,8 @@ var harmlessTypes = map[string]string{
 	"mcpclient.MissedEvents":                ofNumbers,
 	"mcpclient.GetPromptResult":             ofServer,
 	"mcpclient.Handlers":                    "it has functions only",
+	"mcpclient.Incoming":                    ofServer,
+	"mcpclient.Interceptor":                 "it has functions only",
 	"mcpclient.InputError":                  ofError,
 	"mcpclient.InputRequest":                "see InputRequired",
 	"mcpclient.InputRequired":               "it has the server's requests and is serialized by design, because the call may continue in another process",

@@ -24,8 +24,7 @@ type call struct {
 
 	cursor jsonrpc.Cursor // reads the result; a field, because a local variable would escape to the heap
 
-	required     *InputRequired  // set if the answer to the last try requires input and is not the result
-	inputTo      **InputRequired // with WithManualInput, where to store required; nil: return the result unchanged
+	required     *InputRequired // set if the answer to the last try requires input and is not the result
 	inputBackoff *backoff.ExponentialBackOff
 	rounds       int // rounds of input so far
 
@@ -137,8 +136,8 @@ func (c *call) try() error {
 func (c *call) DecodeResult(data []byte) (int, error) {
 	defer func() { c.cursor = jsonrpc.Cursor{} }() // the buffer belongs to the caller
 	c.required = nil
-	if c.inputTo != nil {
-		*c.inputTo = nil // set by an earlier answer
+	if to := c.inputTo(); to != nil {
+		*to = nil // set by an earlier answer
 	}
 	if err := c.decode(&c.cursor, data, c.result); err != nil {
 		return 0, err
@@ -153,6 +152,20 @@ func (c *call) DecodeResult(data []byte) (int, error) {
 		}
 	}
 	return c.cursor.Pos(), nil
+}
+
+// inputTo returns where to store the input that the server requires, with WithManualInput. It returns
+// nil for a call that returns its result unchanged.
+func (c *call) inputTo() **InputRequired {
+	switch result := c.value.(type) {
+	case *CallToolResult:
+		return &result.Input
+	case *GetPromptResult:
+		return &result.Input
+	case *ReadResourceResult:
+		return &result.Input
+	}
+	return nil
 }
 
 // requiresInput reports whether a modern server requires input instead of sending the result. A

@@ -41,131 +41,134 @@ func intercepting(list ...mcpclient.Interceptor) mcpclient.Options {
 
 var errBoom = errors.New("boom")
 
+// interceptedCall is what an interceptor does with a tool call, and what follows.
+type interceptedCall struct {
+	do      func(ctx context.Context, o *outgoing, next proceed) error
+	opts    []mcpclient.CallOption
+	ran     int
+	kind    mcpclient.Kind // 0: success
+	outcome mcpclient.Outcome
+	safe    bool
+	cause   error
+	text    string // of the result
+}
+
+var interceptedCalls = map[string]interceptedCall{
+	"passed on": {do: func(ctx context.Context, o *outgoing, next proceed) error { return next(ctx, o) }, ran: 1, text: "{}"},
+	"refused before": {
+		do:   func(context.Context, *outgoing, proceed) error { return errBoom },
+		kind: mcpclient.KindRefused, outcome: mcpclient.NotRun, safe: true, cause: errBoom,
+	},
+	"refused after": {
+		do:  func(ctx context.Context, o *outgoing, next proceed) error { return errors.Join(next(ctx, o), errBoom) },
+		ran: 1, kind: mcpclient.KindRefused, outcome: mcpclient.Answered, cause: errBoom,
+	},
+	"refused after, idempotent": {
+		do:   func(ctx context.Context, o *outgoing, next proceed) error { return errors.Join(next(ctx, o), errBoom) },
+		opts: []mcpclient.CallOption{mcpclient.WithIdempotent()},
+		ran:  1, kind: mcpclient.KindRefused, outcome: mcpclient.Answered, safe: true, cause: errBoom,
+	},
+	"twice": {
+		do:  func(ctx context.Context, o *outgoing, next proceed) error { _ = next(ctx, o); return next(ctx, o) },
+		ran: 1, kind: mcpclient.KindRefused, outcome: mcpclient.Answered, cause: mcpclient.ErrRunAgain,
+	},
+	"twice, the refusal ignored": {
+		do: func(ctx context.Context, o *outgoing, next proceed) error {
+			_, _ = next(ctx, o), next(ctx, o)
+			return nil
+		},
+		ran: 1, text: "{}",
+	},
+	"twice, idempotent": {
+		do:   func(ctx context.Context, o *outgoing, next proceed) error { _ = next(ctx, o); return next(ctx, o) },
+		opts: []mcpclient.CallOption{mcpclient.WithIdempotent()}, ran: 2, text: "{}",
+	},
+	"twice, after an ended context": {
+		do: func(ctx context.Context, o *outgoing, next proceed) error {
+			ended, cancel := context.WithCancel(ctx)
+			cancel()
+			_ = next(ended, o) // provably did not run
+			return next(ctx, o)
+		},
+		ran: 1, text: "{}",
+	},
+	"neither result nor error": {
+		do:   func(context.Context, *outgoing, proceed) error { return nil },
+		kind: mcpclient.KindRefused, outcome: mcpclient.NotRun, safe: true,
+	},
+	"result instead": {
+		do: func(_ context.Context, o *outgoing, _ proceed) error {
+			return o.SetResult(json.RawMessage(`{"resultType":"complete","content":[{"type":"text","text":"cached"}]}`))
+		},
+		text: "cached",
+	},
+	"result replaced": {
+		do: func(ctx context.Context, o *outgoing, next proceed) error {
+			_ = next(ctx, o)
+			return o.SetResult(&mcpclient.CallToolResult{CallToolResult: *textResult("other")})
+		},
+		ran: 1, text: "other",
+	},
+	"result changed in place": {
+		do: func(ctx context.Context, o *outgoing, next proceed) error {
+			err := next(ctx, o)
+			o.Result().(*mcpclient.CallToolResult).Content = textResult("changed").Content
+			return err
+		},
+		ran: 1, text: "changed",
+	},
+	"result of a wrong type": {
+		do: func(_ context.Context, o *outgoing, _ proceed) error {
+			return o.SetResult(new(mcpclient.Page[mcpclient.Tool]))
+		},
+		kind: mcpclient.KindRefused, outcome: mcpclient.NotRun, safe: true,
+	},
+	"result that does not decode": {
+		do: func(_ context.Context, o *outgoing, _ proceed) error {
+			return o.SetResult(json.RawMessage(`{"content":[]} {}`))
+		},
+		kind: mcpclient.KindRefused, outcome: mcpclient.NotRun, safe: true,
+	},
+	"result that requires input": {
+		do: func(_ context.Context, o *outgoing, _ proceed) error {
+			return o.SetResult(json.RawMessage(`{"resultType":"input_required","requestState":"s"}`))
+		},
+		kind: mcpclient.KindRefused, outcome: mcpclient.NotRun, safe: true,
+	},
+	"changed too late": {
+		do: func(ctx context.Context, o *outgoing, next proceed) error {
+			_ = next(ctx, o)
+			return errors.Join(o.SetMeta("a/b", 1), o.SetHeader("X-A", "1"), o.SetArguments(nil))
+		},
+		ran: 1, kind: mcpclient.KindRefused, outcome: mcpclient.Answered, cause: mcpclient.ErrSent,
+	},
+	"an ended context": {
+		do: func(ctx context.Context, o *outgoing, next proceed) error {
+			ctx, cancel := context.WithCancelCause(ctx)
+			cancel(errBoom)
+			return next(ctx, o)
+		},
+		kind: mcpclient.KindCanceled, outcome: mcpclient.NotRun, safe: true, cause: errBoom,
+	},
+	"an error of another call": {
+		do: func(ctx context.Context, o *outgoing, next proceed) error {
+			_ = next(ctx, o)
+			return &mcpclient.Error{Kind: mcpclient.KindNotSent, Method: "tools/list", Outcome: mcpclient.NotRun, Err: errBoom}
+		},
+		ran: 1, kind: mcpclient.KindNotSent, outcome: mcpclient.Answered, cause: errBoom,
+	},
+	"another call may have run": {
+		do: func(context.Context, *outgoing, proceed) error {
+			return &mcpclient.Error{Kind: mcpclient.KindOutcomeUnknown, Method: "tools/call", Outcome: mcpclient.Unknown, Err: errBoom}
+		},
+		kind: mcpclient.KindOutcomeUnknown, outcome: mcpclient.Unknown, cause: errBoom,
+	},
+}
+
 // What an interceptor of a tool call does decides the result of the call, and never the facts: how
 // often the tool ran, and what is known of that.
 func TestInterceptedCall(t *testing.T) {
-	type call = func(ctx context.Context, o *outgoing, next proceed) error
-	const refused = mcpclient.KindRefused
-	for name, row := range map[string]struct {
-		do      call
-		opts    []mcpclient.CallOption
-		ran     int
-		kind    mcpclient.Kind // 0: success
-		outcome mcpclient.Outcome
-		safe    bool
-		cause   error
-		text    string // of the result
-	}{
-		"passed on": {do: func(ctx context.Context, o *outgoing, next proceed) error { return next(ctx, o) }, ran: 1, text: "{}"},
-		"refused before": {
-			do:   func(context.Context, *outgoing, proceed) error { return errBoom },
-			kind: refused, outcome: mcpclient.NotRun, safe: true, cause: errBoom,
-		},
-		"refused after": {
-			do:  func(ctx context.Context, o *outgoing, next proceed) error { return errors.Join(next(ctx, o), errBoom) },
-			ran: 1, kind: refused, outcome: mcpclient.Answered, cause: errBoom,
-		},
-		"refused after, idempotent": {
-			do:   func(ctx context.Context, o *outgoing, next proceed) error { return errors.Join(next(ctx, o), errBoom) },
-			opts: []mcpclient.CallOption{mcpclient.WithIdempotent()},
-			ran:  1, kind: refused, outcome: mcpclient.Answered, safe: true, cause: errBoom,
-		},
-		"twice": {
-			do:  func(ctx context.Context, o *outgoing, next proceed) error { _ = next(ctx, o); return next(ctx, o) },
-			ran: 1, kind: refused, outcome: mcpclient.Answered, cause: mcpclient.ErrRunAgain,
-		},
-		"twice, the refusal ignored": {
-			do: func(ctx context.Context, o *outgoing, next proceed) error {
-				_, _ = next(ctx, o), next(ctx, o)
-				return nil
-			},
-			ran: 1, text: "{}",
-		},
-		"twice, idempotent": {
-			do:   func(ctx context.Context, o *outgoing, next proceed) error { _ = next(ctx, o); return next(ctx, o) },
-			opts: []mcpclient.CallOption{mcpclient.WithIdempotent()}, ran: 2, text: "{}",
-		},
-		"twice, after an ended context": {
-			do: func(ctx context.Context, o *outgoing, next proceed) error {
-				ended, cancel := context.WithCancel(ctx)
-				cancel()
-				_ = next(ended, o) // provably did not run
-				return next(ctx, o)
-			},
-			ran: 1, text: "{}",
-		},
-		"neither result nor error": {
-			do:   func(context.Context, *outgoing, proceed) error { return nil },
-			kind: refused, outcome: mcpclient.NotRun, safe: true,
-		},
-		"result instead": {
-			do: func(_ context.Context, o *outgoing, _ proceed) error {
-				return o.SetResult(json.RawMessage(`{"resultType":"complete","content":[{"type":"text","text":"cached"}]}`))
-			},
-			text: "cached",
-		},
-		"result replaced": {
-			do: func(ctx context.Context, o *outgoing, next proceed) error {
-				_ = next(ctx, o)
-				return o.SetResult(&mcpclient.CallToolResult{CallToolResult: *textResult("other")})
-			},
-			ran: 1, text: "other",
-		},
-		"result changed in place": {
-			do: func(ctx context.Context, o *outgoing, next proceed) error {
-				err := next(ctx, o)
-				o.Result().(*mcpclient.CallToolResult).Content = textResult("changed").Content
-				return err
-			},
-			ran: 1, text: "changed",
-		},
-		"result of a wrong type": {
-			do: func(_ context.Context, o *outgoing, _ proceed) error {
-				return o.SetResult(new(mcpclient.Page[mcpclient.Tool]))
-			},
-			kind: refused, outcome: mcpclient.NotRun, safe: true,
-		},
-		"result that does not decode": {
-			do: func(_ context.Context, o *outgoing, _ proceed) error {
-				return o.SetResult(json.RawMessage(`{"content":[]} {}`))
-			},
-			kind: refused, outcome: mcpclient.NotRun, safe: true,
-		},
-		"result that requires input": {
-			do: func(_ context.Context, o *outgoing, _ proceed) error {
-				return o.SetResult(json.RawMessage(`{"resultType":"input_required","requestState":"s"}`))
-			},
-			kind: refused, outcome: mcpclient.NotRun, safe: true,
-		},
-		"changed too late": {
-			do: func(ctx context.Context, o *outgoing, next proceed) error {
-				_ = next(ctx, o)
-				return errors.Join(o.SetMeta("a/b", 1), o.SetHeader("X-A", "1"), o.SetArguments(nil))
-			},
-			ran: 1, kind: refused, outcome: mcpclient.Answered, cause: mcpclient.ErrSent,
-		},
-		"an ended context": {
-			do: func(ctx context.Context, o *outgoing, next proceed) error {
-				ctx, cancel := context.WithCancelCause(ctx)
-				cancel(errBoom)
-				return next(ctx, o)
-			},
-			kind: mcpclient.KindCanceled, outcome: mcpclient.NotRun, safe: true, cause: errBoom,
-		},
-		"an error of another call": {
-			do: func(ctx context.Context, o *outgoing, next proceed) error {
-				_ = next(ctx, o)
-				return &mcpclient.Error{Kind: mcpclient.KindNotSent, Method: "tools/list", Outcome: mcpclient.NotRun, Err: errBoom}
-			},
-			ran: 1, kind: mcpclient.KindNotSent, outcome: mcpclient.Answered, cause: errBoom,
-		},
-		"another call may have run": {
-			do: func(context.Context, *outgoing, proceed) error {
-				return &mcpclient.Error{Kind: mcpclient.KindOutcomeUnknown, Method: "tools/call", Outcome: mcpclient.Unknown, Err: errBoom}
-			},
-			kind: mcpclient.KindOutcomeUnknown, outcome: mcpclient.Unknown, cause: errBoom,
-		},
-	} {
+	for name, row := range interceptedCalls {
 		t.Run(name, func(t *testing.T) {
 			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 				s := serve(t, srv, intercepting(around("tools/call", row.do)))

@@ -12,10 +12,10 @@ import (
 // Each function gets what comes next and returns what runs instead. [Connect] calls it once. A nil
 // function wraps nothing. The first of several interceptors is the outermost.
 //
-// The functions that they return must be safe for concurrent use. They run on the goroutine of
-// whoever sends, receives or waits, so they delay only that. If one panics on a goroutine of the
-// session, or during [Connect], the message fails with a [*PanicError]. Otherwise the panic reaches
-// the caller of the session's method.
+// The functions that they return must be safe for concurrent use. They run on the goroutine that
+// sends or receives the message, and delay only that message. A panic reaches the caller of the
+// session's method. In what the session does by itself, and during [Connect], the panic becomes a
+// [*PanicError] instead.
 //
 // Interceptors do not wrap the requests that have no message: the GET of a legacy stream and the
 // DELETE of a session. Wrap [Options].Transport to see every HTTP request.

@@ -15,7 +15,7 @@ func (s *Session) GetPrompt(ctx context.Context, name string, args map[string]st
 	c := s.newQuery(ctx, message{method: methodGetPrompt, name: name, hasName: true}, nil, opts)
 	var err error
 	c.msg.params, err = wire.PromptParams(name, args)
-	c.result, c.value, c.inputTo = result.decoder(c.keepRaw), result, &result.Input
+	c.result, c.value = result.decoder(c.keepRaw), result
 	return finish(c, result, err)
 }
 

@@ -27,7 +27,7 @@ type subscriptionStream struct {
 	acknowledged func(honored Filter)
 	// notified is called for each later notification.
 	notified func(method string, params []byte)
-	origin   Origin // who wants the stream
+	origin   Origin // why the stream is opened
 
 	opening  *opening // nil if there are no interceptors
 	id       int64

@@ -31,7 +31,7 @@ func (s *Session) CallTool(ctx context.Context, name string, args any, opts ...C
 	c := s.newCall(ctx, message{method: methodCallTool, name: name, hasName: true}, opts)
 	var err error
 	c.msg.params, c.args, err = wire.ToolParams(name, args)
-	c.result, c.value, c.inputTo = result.decoder(c.keepRaw), result, &result.Input
+	c.result, c.value = result.decoder(c.keepRaw), result
 	c.repeatable = s.declaredHarmless(&c.callOptions, name)
 	if result, err = finish(c, result, err); err != nil {
 		return nil, namingTask(name, err)

@@ -139,7 +139,7 @@ func ExampleInterceptor_arguments() {
 				return err
 			}
 			if file, ok := args["file"].(string); ok {
-				args["file"] = "/home/ann/" + file
+				args["file"] = "/srv/ann/" + file
 			}
 			if err := out.SetArguments(args); err != nil {
 				return err
@@ -152,7 +152,7 @@ func ExampleInterceptor_arguments() {
 	defer stop()
 	result, err := s.CallTool(context.Background(), "read", map[string]any{"file": "plan.txt"})
 	fmt.Println(result.Content[0].(mcp.TextContent).Text, err)
-	// Output: content of /home/ann/plan.txt <nil>
+	// Output: content of /srv/ann/plan.txt <nil>
 }
 
 // A limit on the rate and the concurrency of each tool. A call that waits ends with its context, and

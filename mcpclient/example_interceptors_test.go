@@ -30,7 +30,10 @@ func ExampleInterceptor_audit() {
 		if _, secret := members["password"]; secret {
 			members["password"] = "***"
 		}
-		text, _ := json.Marshal(members)
+		text, err := json.Marshal(members)
+		if err != nil {
+			return err.Error()
+		}
 		return string(text)
 	}
 	audit := func(next mcpclient.OutgoingFunc) mcpclient.OutgoingFunc {
@@ -69,9 +72,9 @@ func ExampleInterceptor_consent() {
 			}
 			err := next(ctx, out)
 			if page, ok := out.Result().(*mcpclient.Page[mcpclient.Tool]); ok {
-				for _, tool := range page.Items {
-					if hint := tool.Annotations.ReadOnlyHint; hint != nil && *hint {
-						harmless.Store(tool.Name, true)
+				for i := range page.Items {
+					if hint := page.Items[i].Annotations.ReadOnlyHint; hint != nil && *hint {
+						harmless.Store(page.Items[i].Name, true)
 					}
 				}
 			}
@@ -81,7 +84,7 @@ func ExampleInterceptor_consent() {
 
 	s, stop := connectOffice(mcpclient.Interceptor{Outgoing: consent})
 	defer stop()
-	_, _, _ = s.AllTools(context.Background())
+	_, _ = s.ListTools(context.Background(), nil)
 	_, err := s.CallTool(context.Background(), "read", map[string]any{"file": "plan.txt"})
 	fmt.Println("read:", err)
 	_, err = s.CallTool(context.Background(), "delete", map[string]any{"file": "plan.txt"})

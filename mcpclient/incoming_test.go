@@ -1,6 +1,7 @@
 package mcpclient_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"strings"
@@ -57,7 +58,7 @@ func TestInterceptedServerRequest(t *testing.T) {
 		"answer changed in place": {
 			func(ctx context.Context, in *mcpclient.Incoming, next mcpclient.IncomingFunc) (json.RawMessage, error) {
 				answer, err := next(ctx, in)
-				copy(answer[strings.Index(string(answer), `"Ken"`):], "12345")
+				copy(answer[bytes.Index(answer, []byte(`"Ken"`)):], "12345")
 				return answer, err
 			}, elicit, aForm, `{"action":"cancel"}`,
 		},

@@ -367,7 +367,7 @@ func TestInterceptorThatReturnsNil(t *testing.T) {
 	} {
 		_, err := mcpclient.Connect(t.Context(), "http://127.0.0.1:1", &mcpclient.Options{Interceptors: []mcpclient.Interceptor{{}, in}})
 		require.Equal(t, mcpclient.KindInvalid, mcpclient.KindOf(err))
-		require.ErrorContains(t, err, "Interceptors[1]."+name+" returned nil")
+		require.ErrorContains(t, err, "function "+name+" of Interceptors[1] returned nil")
 	}
 }
 

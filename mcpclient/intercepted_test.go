@@ -26,13 +26,16 @@ func connectTo(ctx context.Context, endpoint string, opts *mcpclient.Options) (*
 	return mcpclient.Connect(ctx, endpoint, &forced)
 }
 
-type passedKey struct{}
+type (
+	passedKey struct{} // of values that tests pass on
+	forcedKey struct{} // of the value that passing adds
+)
 
 // passing returns an interceptor that passes everything on with a context of its own, and ends that
 // context when next returns.
 func passing() mcpclient.Interceptor {
 	own := func(ctx context.Context) (context.Context, context.CancelFunc) {
-		return context.WithCancel(context.WithValue(ctx, passedKey{}, true))
+		return context.WithCancel(context.WithValue(ctx, forcedKey{}, true))
 	}
 	return mcpclient.Interceptor{
 		Outgoing: func(next mcpclient.OutgoingFunc) mcpclient.OutgoingFunc {

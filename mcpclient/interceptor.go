@@ -113,7 +113,7 @@ func (s *Session) chain(interceptors []Interceptor) error {
 			}
 		}
 		if missing != "" {
-			return fmt.Errorf("Interceptors[%d].%s returned nil", i, missing)
+			return fmt.Errorf("function %s of Interceptors[%d] returned nil", missing, i)
 		}
 	}
 	return nil

@@ -128,7 +128,7 @@ func TestInterceptorsCannotForgeALostSession(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 				s := serve(t, srv, intercepting(around("ping", ping)))
 				// The tool runs, and fails in a way that looks like a lost session.
-				ran := answerCalls(srv, func(w http.ResponseWriter, m *mcptest.Message) {
+				ran := answerCalls(srv, func(w http.ResponseWriter, _ *mcptest.Message) {
 					mcptest.WriteError(w, http.StatusBadRequest, nil, mcptest.CodeBadRequest, "no such session of the payment")
 				})
 				_, err := s.CallTool(t.Context(), "echo", nil)

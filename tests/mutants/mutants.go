@@ -4,5 +4,7 @@ import "slices"
 
 // mutants returns all defects, by package.
 func mutants() []mutant {
-	return slices.Concat(verdictMutants, sessionMutants, interceptorMutants, exchangeMutants, executorMutants(), oauthMutants(), transportMutants, toolspecMutants)
+	return slices.Concat(
+		verdictMutants, sessionMutants, interceptorMutants, exchangeMutants, executorMutants(), oauthMutants(), transportMutants, toolspecMutants,
+	)
 }

@@ -80,8 +80,8 @@ func (p *pings) useless() bool { return !p.answered.Load() && p.refused.Load() >
 
 // proves reports whether a refused ping proves anything: the server answers a ping in the fresh
 // session, or has answered one before.
-func (s *Session) proves(fresh *sessionState) bool {
-	if !s.pings.answered.Load() && s.examine(s.root, fresh, false) != pingAnswered {
+func (s *Session) proves(ctx context.Context, fresh *sessionState) bool {
+	if !s.pings.answered.Load() && s.examine(ctx, fresh, false) != pingAnswered {
 		s.noteRefusedPing()
 	}
 	return s.pings.answered.Load()
@@ -90,8 +90,8 @@ func (s *Session) proves(fresh *sessionState) bool {
 // accepts reports whether the server accepts a ping in the fresh session, or looks at its method at
 // least. In contrast to a refused ping of the old session, that shows that a doubtful reply meant
 // the session.
-func (s *Session) accepts(fresh *sessionState) bool {
-	err := s.pingOn(quietly(s.root), fresh)
+func (s *Session) accepts(ctx context.Context, fresh *sessionState) bool {
+	err := s.pingOn(quietly(ctx), fresh)
 	if err == nil {
 		s.pings.answered.Store(true)
 		return true

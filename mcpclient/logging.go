@@ -51,12 +51,12 @@ func setLevel(level mcp.LoggingLevel) message {
 }
 
 // restoreLevel sets the log level in a new legacy session, if one was set before.
-func (s *Session) restoreLevel(state *sessionState) {
+func (s *Session) restoreLevel(ctx context.Context, state *sessionState) {
 	level := s.level.Load()
 	if level == nil || state.modern() {
 		return
 	}
-	if err := s.newStateRequest(s.root, state, setLevel(*level), &wire.Empty{}).do(s.opts.Retry); err != nil {
+	if err := s.newStateRequest(ctx, state, setLevel(*level), &wire.Empty{}).do(s.opts.Retry); err != nil {
 		s.log.Warn("log level not restored", "error", brief(err))
 	}
 }

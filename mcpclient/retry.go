@@ -158,12 +158,12 @@ const repairPatience = 2 * time.Second
 func (s *Session) renew(d *delivery, budget *retryBudget, v verdict.Verdict, refusal error) error {
 	kind, why := Kind(v.Kind), s.recoverWhy(v)
 	if !v.Confirms && !d.mayResend() {
-		s.repair(d, why)
+		s.repair(d, why, refusal)
 		return d.failed(kind, refusal)
 	}
 	ctx, cancel := d.bounded()
 	defer cancel()
-	pinged, err := s.recover(ctx, d.state.generation, why)
+	pinged, err := s.recover(ctx, d.state.generation, why, refusal)
 	switch alive := errors.Is(err, errSessionAlive); {
 	case alive && kind == KindAuthRequired && s.mayAuthorize(d):
 		return s.reauthorize(d, v, refusal)
@@ -202,12 +202,12 @@ func (s *Session) renew(d *delivery, budget *retryBudget, v verdict.Verdict, ref
 
 // repair starts a recovery for a call that has its answer, and waits for it at most
 // [repairPatience].
-func (s *Session) repair(d *delivery, why reason) {
+func (s *Session) repair(d *delivery, why reason, refusal error) {
 	bounded, stop := d.bounded()
 	defer stop()
 	ctx, cancel := context.WithTimeout(bounded, repairPatience)
 	defer cancel()
-	_, _ = s.recover(ctx, d.state.generation, why) // the call has its answer, so the outcome does not matter
+	_, _ = s.recover(ctx, d.state.generation, why, refusal) // the call has its answer, so the outcome does not matter
 }
 
 // retryCeiling bounds the wait between two tries.

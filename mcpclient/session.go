@@ -37,7 +37,7 @@ type Session struct {
 	ids        atomic.Int64                 // the last request ID that was used
 	tokens     atomic.Int64                 // the last progress token that was used
 	level      atomic.Pointer[mcp.LoggingLevel]
-	recovery   singleflight.Group[recovery]
+	recovery   singleflight.Group[*Recovery]
 	pings      pings
 	doubts     doubts
 	watch      watch

@@ -148,7 +148,7 @@ func (k *sharedReopener) judge(err error) streamEnd {
 		return streamOver
 	case errors.As(err, &link):
 		return streamRetryable // whatever the cause, the server did not refuse
-	case errors.As(err, &protocol) && k.lostInDoubt():
+	case errors.As(err, &protocol) && k.lostInDoubt(err):
 		return streamMoved
 	case errors.As(err, &protocol):
 		return streamUnsupported // a web page instead of a stream
@@ -170,7 +170,7 @@ func (k *sharedReopener) judgeStatus(e *streamablehttp.HTTPError) streamEnd {
 		}
 		// The session may be gone. If no calls are made, nothing else would notice that. After a
 		// recovery, the next generation opens a new stream.
-		_, err := k.s.recover(k.ctx, k.state.generation, sessionSuspected)
+		_, err := k.s.recover(k.ctx, k.state.generation, sessionSuspected, e)
 		switch {
 		case errors.Is(err, errSessionAlive):
 			return k.refusedAlive(e)
@@ -178,24 +178,24 @@ func (k *sharedReopener) judgeStatus(e *streamablehttp.HTTPError) streamEnd {
 			return streamMoved
 		}
 		return streamRetryable
-	case (class == httpstatus.Conflict || class.Transient() && verdict.NamesSession(e.Preview)) && k.lostInDoubt():
+	case (class == httpstatus.Conflict || class.Transient() && verdict.NamesSession(e.Preview)) && k.lostInDoubt(e):
 		return streamMoved
 	case class.Transient():
 		return streamRetryable
 	case class == httpstatus.Conflict:
 		return streamRetryable // the server has not noticed yet that the last stream is gone
-	case class == httpstatus.Unsupported && k.lostInDoubt():
+	case class == httpstatus.Unsupported && k.lostInDoubt(e):
 		return streamMoved
 	case class == httpstatus.Unsupported:
 		return streamUnsupported
 	}
 	if e.Status == http.StatusUnauthorized && len(e.Challenges) == 0 && k.state.inSession() && !k.s.shared.suspected.Swap(true) {
 		// Some servers answer 401 without a challenge when they have lost the session.
-		if _, err := k.s.recover(k.ctx, k.state.generation, accessSuspected); err == nil {
+		if _, err := k.s.recover(k.ctx, k.state.generation, accessSuspected, e); err == nil {
 			return streamMoved
 		}
 	}
-	if e.Status != http.StatusUnauthorized && len(e.Challenges) == 0 && k.lostInDoubt() {
+	if e.Status != http.StatusUnauthorized && len(e.Challenges) == 0 && k.lostInDoubt(e) {
 		return streamMoved
 	}
 	if k.s.unauthorized(e) != nil {
@@ -222,11 +222,11 @@ func (k *sharedReopener) refusedAlive(e *streamablehttp.HTTPError) streamEnd {
 
 // lostInDoubt examines the session after a refusal of a stream that was open, if a ping is due. It
 // reports whether another session replaced the lost one.
-func (k *sharedReopener) lostInDoubt() bool {
+func (k *sharedReopener) lostInDoubt(cause error) bool {
 	if !k.opened || !k.state.inSession() || !k.s.mayProbe(k.state) {
 		return false
 	}
-	_, err := k.s.recover(k.ctx, k.state.generation, sessionDoubted)
+	_, err := k.s.recover(k.ctx, k.state.generation, sessionDoubted, cause)
 	return err == nil
 }
 

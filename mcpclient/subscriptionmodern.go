@@ -62,7 +62,7 @@ func (m *modernSubscription) ended(err error) (pause time.Duration, again bool) 
 	}
 	if _, refused := refusedVersion(err); refused && !l.versioned {
 		l.versioned = true
-		if _, failed := l.s.recover(l.ctx, l.state.generation, versionRefused); failed == nil {
+		if _, failed := l.s.recover(l.ctx, l.state.generation, versionRefused, err); failed == nil {
 			return 0, false
 		}
 	}

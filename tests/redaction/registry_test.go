@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/tls"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -44,6 +45,9 @@ var secretTypes = map[string]func(t *testing.T) []any{
 		l, err := session(t).Listen(t.Context(), mcpclient.Filter{ToolsChanged: true})
 		require.NoError(t, err)
 		return []any{l, new(mcpclient.Subscription)}
+	},
+	"mcpclient.Recovery": func(*testing.T) []any {
+		return []any{&mcpclient.Recovery{Cause: errors.New(mark)}, new(mcpclient.Recovery)}
 	},
 	"mcpclient.EraCache": func(*testing.T) []any { return []any{eraCache(), new(mcpclient.EraCache)} },
 

@@ -30,6 +30,7 @@ type delivery struct {
 	tryBound   bool // each try is bounded by timeouts.Try, not by timeouts.Idle
 	repeatable bool // the message is safe to repeat: class R of the retry table
 	once       bool // do not retry after a try that timed out
+	announced  bool // the observer was told that the message will be sent again
 
 	tries      int
 	past       verdict.Outcome // the combined outcome of all tries and rounds before the last try

@@ -40,6 +40,8 @@ type Options struct {
 	// reconnecting and leaving out invalid tools. Nil disables logging. Tokens, session IDs and
 	// messages are never logged.
 	Logger *slog.Logger
+	// Observer receives the session's events. Nil means no observer.
+	Observer Observer
 	// EraCache remembers the era of each endpoint across sessions. If EraCache is nil, every
 	// Connect negotiates from scratch.
 	EraCache *EraCache

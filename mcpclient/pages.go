@@ -17,12 +17,12 @@ type list[T any] struct {
 	key    func(item *T) string // what identifies an item in the list
 	// learn remembers the items of a page and moves unusable ones to Invalid. If learn is nil, all
 	// items are usable.
-	learn func(s *Session, page *Page[T], modern bool)
+	learn func(ctx context.Context, s *Session, page *Page[T], modern bool)
 }
 
 var (
 	toolList = list[Tool]{
-		method: methodListTools, items: wire.List[Tool]{Member: "tools", Item: readTool}, learn: (*Session).learnTools,
+		method: methodListTools, items: wire.List[Tool]{Member: "tools", Item: readTool}, learn: learnTools,
 		key: func(t *Tool) string { return t.Name },
 	}
 	promptList = list[Prompt]{
@@ -108,7 +108,7 @@ func (l *list[T]) page(ctx context.Context, s *Session, cursor *string, opts []C
 		s.log.Warn("left out a list item that cannot be decoded", "method", l.method, "error", item.Err)
 	}
 	if l.learn != nil {
-		l.learn(s, page, c.state.modern())
+		l.learn(ctx, s, page, c.state.modern())
 	}
 	return page, nil
 }

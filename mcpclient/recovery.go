@@ -34,6 +34,7 @@ type Recovery struct {
 	pinged bool          // a refused ping proved that the session is gone; may be read once the recovery has ended
 	next   *sessionState // the new session; set by Session.replace
 
+	keeps bool // whether waiting contexts are kept for OnWait, because there is somebody to call it
 	mu    sync.Mutex
 	calls []context.Context           // guarded by mu; the contexts of the calls that have waited
 	told  []func(ctx context.Context) // guarded by mu
@@ -55,6 +56,9 @@ func (r *Recovery) OnWait(f func(ctx context.Context)) {
 
 // wait notes that a call with this context is about to wait for the recovery.
 func (r *Recovery) wait(ctx context.Context) {
+	if !r.keeps {
+		return
+	}
 	r.mu.Lock()
 	r.calls = append(r.calls, ctx)
 	told := slices.Clone(r.told)
@@ -126,6 +130,7 @@ func (s *Session) newRecovery(generation uint64, why reason, refusal error) *Rec
 	return &Recovery{
 		printed: redact.NewPrinted("mcpclient.Recovery"), Endpoint: s.Endpoint(), Generation: generation,
 		Doubted: why != sessionGone && why != versionRefused, Cause: refusal, why: why,
+		keeps: s.opts.Observer != nil,
 	}
 }
 
@@ -140,18 +145,33 @@ func (s *Session) runRecovery(r *Recovery) error {
 	if !s.isCurrent(r.Generation) {
 		return nil
 	}
-	err := s.replace(s.root, r)
-	switch next := r.next; {
-	case err == nil:
-		next.generation = r.Generation + 1
-		s.now.Store(next)
-		s.log.Info("session restored", "era", next.era, "version", next.version)
-		s.enqueueRestored(SessionRestored{Era: next.era, ProtocolVersion: next.version})
-		s.shared.follow(s, next)
-	case !errors.Is(err, errSessionAlive):
-		s.log.Warn("session recovery failed", "error", brief(err))
+	if s.observed() {
+		s.tell(s.root, RecoveryStarted{Recovery: r})
 	}
-	return err
+	err := s.replace(s.root, r)
+	if s.observed() {
+		s.tell(s.root, r.ended(err)) // before anything can happen in the new session
+	}
+	if err != nil {
+		return err
+	}
+	next := r.next
+	next.generation = r.Generation + 1
+	s.now.Store(next)
+	s.enqueueRestored(SessionRestored{Era: next.era, ProtocolVersion: next.version})
+	s.shared.follow(s, next)
+	return nil
+}
+
+// ended returns the event for a recovery that ended with err.
+func (r *Recovery) ended(err error) RecoveryEnded {
+	switch {
+	case err == nil:
+		return RecoveryEnded{Recovery: r, Replaced: true, Era: r.next.era, ProtocolVersion: r.next.version}
+	case errors.Is(err, errSessionAlive):
+		return RecoveryEnded{Recovery: r}
+	}
+	return RecoveryEnded{Recovery: r, Err: err}
 }
 
 // replace negotiates a new session, restores its log level, and sets r.next. If the loss of the old

@@ -51,6 +51,7 @@ type Session struct {
 	urls       urlElicitations
 	subscribed subscribedResources
 
+	observation observation
 	authorizing singleflight.Group[struct{}]
 
 	// root ends with Close. It is the parent of the contexts of handlers and of everything that the
@@ -60,6 +61,7 @@ type Session struct {
 	owned   owned
 	notices notices
 	closer  closer
+	failure error // of Connect; nil if it succeeded
 }
 
 // sessionState is the protocol state between two recoveries. It is immutable and is replaced as a

@@ -57,9 +57,15 @@ func (k *sharedReopener) open(ctx context.Context) error {
 // acknowledge notes that the server accepted the stream.
 func (k *sharedReopener) acknowledge() {
 	k.s.shared.suspected.Store(false)
-	k.s.shared.accepted.Store(true)
+	renewed := k.s.shared.accepted.Swap(true) && !k.opened // it was open in an earlier session state
 	k.refused = 0
-	if missed := k.acknowledged(); missed != nil {
+	missed := k.acknowledged()
+	if gap := missed; gap == nil && renewed {
+		k.tellOpened(nil, ErrSessionLost) // the handlers learn of it from SessionRestored
+	} else {
+		k.tellOpened(nil, gap)
+	}
+	if missed != nil {
 		k.s.missedEvents(missed)
 	}
 	k.s.shared.note(k, func(st *sharedStatus) {
@@ -77,17 +83,18 @@ func (k *sharedReopener) ended(err error) (time.Duration, bool) {
 	if end == streamUnsupported && k.s.shared.accepted.Load() {
 		end = streamOver // the server did have the stream before, perhaps in another session
 	}
-	switch end {
-	case streamRetryable:
+	if end == streamRetryable {
 		return k.lost(err), true
+	}
+	k.tellLost(nil, err, 0, true)
+	switch end {
 	case streamOver:
 		k.s.shared.note(k, func(st *sharedStatus) { st.open, st.over = false, err })
 	case streamUnsupported:
 		k.s.shared.refuse(err)
-	case streamMoved:
+	case streamMoved, streamRetryable:
 		return 0, false
 	}
-	k.s.log.Debug("shared stream ended", "error", brief(err), "unsupported", end == streamUnsupported)
 	if end == streamOver && k.ctx.Err() == nil || end == streamUnsupported && k.missed != nil {
 		k.s.enqueueMissed(MissedEvents{Ended: true})
 	}
@@ -104,12 +111,14 @@ func (k *sharedReopener) lost(err error) time.Duration {
 	if missed {
 		k.miss(err)
 	}
+	pause := k.paced(k.cursor.Retry())
+	k.tellLost(nil, err, pause, false)
 	k.s.shared.note(k, func(st *sharedStatus) {
 		if st.open, st.failed = false, err; missed {
 			st.losses, st.lost = st.losses+1, err
 		}
 	})
-	return k.paced(k.cursor.Retry())
+	return pause
 }
 
 // missedEvents reports to the handlers, and to the subscriptions that use the shared stream, that

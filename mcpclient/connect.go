@@ -71,6 +71,9 @@ func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, err
 	}
 	s.shared.follow(s, first)
 	s.events.Open()
+	if s.opts.KeepAlive > 0 {
+		s.owned.start(s.keepAlive)
+	}
 	return s, nil
 }
 

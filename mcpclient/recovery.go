@@ -72,7 +72,8 @@ func (r *Recovery) wait(ctx context.Context) {
 type reason uint8
 
 const (
-	sessionDoubted   reason = iota // the session may be gone, but another cause is likelier: ping the old and a new session
+	sessionSilent    reason = iota // pings got no answer: compare the old session with a new one
+	sessionDoubted                 // the session may be gone, but another cause is likelier: ping the old and a new session
 	sessionSuspected               // the session may be gone: ping first
 	accessSuspected                // as sessionSuspected, but a ping refused with 401 also suggests that the session is gone
 	versionSuspected               // the server may have been upgraded: send discover first
@@ -200,6 +201,8 @@ func (s *Session) successor(ctx context.Context, r *Recovery, old *sessionState)
 		return next, nil
 	case sessionGone:
 		return s.negotiate(ctx, old.era)
+	case sessionSilent:
+		return s.outlive(ctx, old)
 	case sessionDoubted, sessionSuspected, accessSuspected:
 	}
 	found := s.examine(ctx, old, r.why == sessionDoubted)

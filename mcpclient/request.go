@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
@@ -22,13 +23,22 @@ func (s *Session) Ping(ctx context.Context, opts ...CallOption) error {
 
 // pingOn pings a session once.
 func (s *Session) pingOn(ctx context.Context, state *sessionState) error {
+	return s.newPing(ctx, state, pingPatience).do(once(s.opts.Retry))
+}
+
+// newPing returns a ping of a session. limit bounds each try.
+func (s *Session) newPing(ctx context.Context, state *sessionState, limit time.Duration) *stateRequest {
 	r := s.newStateRequest(ctx, state, message{method: methodPing}, &wire.Empty{})
-	if try := r.timeouts.Try; try <= 0 || try > pingPatience {
-		r.timeouts.Try = pingPatience
+	if try := r.timeouts.Try; try <= 0 || try > limit {
+		r.timeouts.Try = limit
 	}
-	policy := s.opts.Retry
+	return r
+}
+
+// once returns the policy without retries.
+func once(policy Retry) Retry {
 	policy.MaxTries = 1
-	return r.do(policy)
+	return policy
 }
 
 // Request sends a request with any JSON-RPC method. Use it for methods that have no function in

@@ -1,6 +1,7 @@
 package mcpclient
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -21,6 +22,7 @@ type sharedReopener struct {
 
 	cancel    context.CancelFunc    // ends the stream
 	refused   int                   // GETs refused in a row in a session that is alive
+	late      error                 // why the stream opens late, if the handlers do not learn of it as missed events
 	cursor    streamablehttp.Cursor // of a GET stream
 	subscribe subscriptionStream    // of a modern session
 }
@@ -57,14 +59,13 @@ func (k *sharedReopener) open(ctx context.Context) error {
 // acknowledge notes that the server accepted the stream.
 func (k *sharedReopener) acknowledge() {
 	k.s.shared.suspected.Store(false)
-	renewed := k.s.shared.accepted.Swap(true) && !k.opened // it was open in an earlier session state
+	if k.s.shared.accepted.Swap(true) && !k.opened {
+		k.late = ErrSessionLost // the stream of an earlier session state was open
+	}
 	k.refused = 0
 	missed := k.acknowledged()
-	if gap := missed; gap == nil && renewed {
-		k.tellOpened(nil, ErrSessionLost) // the handlers learn of it from SessionRestored
-	} else {
-		k.tellOpened(nil, gap)
-	}
+	k.tellOpened(nil, cmp.Or(missed, k.late))
+	k.late = nil
 	if missed != nil {
 		k.s.missedEvents(missed)
 	}
@@ -110,6 +111,8 @@ func (k *sharedReopener) lost(err error) time.Duration {
 	missed := !resumable && (k.live || !k.opened && (maybeOpen || k.s.shared.accepted.Load()))
 	if missed {
 		k.miss(err)
+	} else if !k.opened {
+		k.late = err
 	}
 	pause := k.paced(k.cursor.Retry())
 	k.tellLost(nil, err, pause, false)

@@ -45,7 +45,8 @@ type Connected struct {
 }
 
 // Retrying reports that a message is about to be sent again, after Wait. There is one Retrying for
-// each time. If the caller gives up meanwhile, the message is not sent.
+// each time. If the caller gives up meanwhile, the message is not sent. Continuing a call with input
+// that the server required is no retry.
 type Retrying struct {
 	Endpoint string
 	// Method is the method of the message. Name is the name of the tool or prompt, or the URI of

@@ -126,7 +126,7 @@ type definition struct {
 	fingerprint string
 }
 
-// compareDefinition tells of a tool whose definition is not what it was when it was last listed.
+// compareDefinition reports a tool whose definition is not what it was when it was last listed.
 func (s *Session) compareDefinition(ctx context.Context, t *Tool) {
 	old, known := s.tools.definition(t.Name)
 	next := definition{raw: sha256.Sum256(t.Raw)}

@@ -163,14 +163,13 @@ func (AuthorizationEnded) event()   {}
 func (ToolRedefined) event()        {}
 func (Closed) event()               {}
 
-// observation tells the observer and the log of events.
+// observation passes events to the log and to the observer.
 type observation struct {
 	to     []Observer       // the log, the user's observer; empty if nothing is observed
 	active goroutines.Group // calls of observers; refuses new ones when the session is closed
 }
 
-// observe sets what the session tells of events. Without a logger and an observer it tells nothing,
-// and events cost nothing.
+// observe sets where events go. Without a logger and an observer, no event is made.
 func (s *Session) observe(o *Options) {
 	if o.Logger != nil {
 		s.observation.to = append(s.observation.to, s.logEvent)
@@ -180,11 +179,11 @@ func (s *Session) observe(o *Options) {
 	}
 }
 
-// observed reports whether there is anything to tell events to. Ask before making an event, because
-// converting it to an Event allocates.
+// observed reports whether there is a logger or an observer. Call it before making an event, because
+// converting that to an Event allocates.
 func (s *Session) observed() bool { return len(s.observation.to) > 0 }
 
-// tell tells of an event, unless the session is closed. No lock may be held.
+// tell passes an event on, unless the session is closed. No lock may be held.
 func (s *Session) tell(ctx context.Context, e Event) {
 	if !s.observation.active.Begin() {
 		return
@@ -193,8 +192,8 @@ func (s *Session) tell(ctx context.Context, e Event) {
 	s.deliver(ctx, e)
 }
 
-// tellClosed tells of the end of the session, after all other events. An observer that does not
-// return delays it until ctx ends.
+// tellClosed reports the end of the session, after all other events. An observer that does not return
+// delays it until ctx ends.
 func (s *Session) tellClosed(ctx context.Context, err error) {
 	if !s.observed() {
 		return

@@ -34,7 +34,7 @@ type Recovery struct {
 	pinged bool          // a refused ping proved that the session is gone; may be read once the recovery has ended
 	next   *sessionState // the new session; set by Session.replace
 
-	keeps bool // whether waiting contexts are kept for OnWait, because there is somebody to call it
+	keeps bool // whether waiting contexts are kept for OnWait, which only an observer can call
 	mu    sync.Mutex
 	calls []context.Context           // guarded by mu; the contexts of the calls that have waited
 	told  []func(ctx context.Context) // guarded by mu

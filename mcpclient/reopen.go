@@ -83,7 +83,7 @@ func (r *streamReopener) acknowledged() (missed error) {
 	return missed
 }
 
-// tellOpened tells of a stream that the server accepted. missed is why notifications may have been
+// tellOpened reports a stream that the server accepted. missed is why notifications may have been
 // missed before, nil if none were. of is the subscription, nil for the shared stream.
 func (r *streamReopener) tellOpened(of *Subscription, missed error) {
 	if !r.s.observed() {
@@ -95,7 +95,7 @@ func (r *streamReopener) tellOpened(of *Subscription, missed error) {
 	}
 }
 
-// tellLost tells of a stream that ended, unless this side ended it. If final is set, the stream is
+// tellLost reports a stream that ended, unless this side ended it. If final is set, the stream is
 // not opened again, unless the session state has changed.
 func (r *streamReopener) tellLost(of *Subscription, cause error, pause time.Duration, final bool) {
 	if r.s.observed() && r.ctx.Err() == nil {

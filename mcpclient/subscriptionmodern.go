@@ -53,7 +53,7 @@ func (m *modernSubscription) ended(err error) (pause time.Duration, again bool) 
 	return pause, again
 }
 
-// judge does what ended does, except for telling of it.
+// judge does what ended does, except for the event.
 func (m *modernSubscription) judge(err error) (pause time.Duration, again bool) {
 	l := m.l
 	switch {

@@ -11,22 +11,10 @@ var eventMutants = []mutant{
 		test: "TestEventsOfADoubtedSession",
 	},
 	{
-		name: "events: a recovery that does nothing starts", file: "mcpclient/recovery.go",
-		old: `	if !s.isCurrent(r.Generation) {
-		return nil
-	}
-	if s.observed() {
-		s.tell(s.root, RecoveryStarted{Recovery: r})
-	}
-`,
-		new: `	if s.observed() {
-		s.tell(s.root, RecoveryStarted{Recovery: r})
-	}
-	if !s.isCurrent(r.Generation) {
-		return nil
-	}
-`,
-		test: "TestSeeds", pkg: "tests/simulation",
+		name: "events: a recovery that fails replaces the session", file: "mcpclient/recovery.go",
+		old:  `return RecoveryEnded{Recovery: r, Err: err}`,
+		new:  `return RecoveryEnded{Recovery: r, Replaced: true, Err: err}`,
+		test: "TestEventsOfAFailedRecovery",
 	},
 	{
 		name: "events: an event comes after Closed", file: "mcpclient/observe.go",

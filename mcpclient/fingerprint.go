@@ -23,7 +23,10 @@ import (
 func (t Tool) Fingerprint() string {
 	raw := t.Raw
 	if raw == nil {
-		raw, _ = json.Marshal(t.Tool) // without a definition, the fingerprint is that of nothing
+		var err error
+		if raw, err = json.Marshal(t.Tool); err != nil {
+			raw = nil // a value that cannot be encoded has the fingerprint of nothing
+		}
 	}
 	sum := sha256.Sum256(canonicalJSON(raw))
 	return hex.EncodeToString(sum[:])

@@ -69,13 +69,8 @@ func TestKeepAliveNoticesALostSession(t *testing.T) {
 
 // deaf makes a server not answer requests in its first session, except those that hears lets pass.
 func deaf(srv *mcptest.Server, hears func(m *mcptest.Message) bool) {
-	first := ""
 	srv.SetIntercept(func(_ http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
-		id := r.Header.Get("Mcp-Session-Id")
-		if first == "" {
-			first = id
-		}
-		if id == "" || id != first || m == nil || hears(m) {
+		if r.Header.Get("Mcp-Session-Id") != "session-1" || m == nil || hears(m) {
 			return false
 		}
 		srv.Hang(r)
@@ -136,10 +131,11 @@ func TestKeepAliveDuringAnOutage(t *testing.T) {
 		},
 		"does not know ping": func(srv *mcptest.Server, _ *mcptest.Link, on bool) {
 			srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
-				if on = on && m != nil && m.Method == "ping"; on {
+				refuse := on && m != nil && m.Method == "ping"
+				if refuse {
 					rpc(200, -32601, nil)(w, m)
 				}
-				return on
+				return refuse
 			})
 		},
 	} {

@@ -16,7 +16,7 @@ import (
 
 // Without a logger and an observer, no event is made.
 func TestEventsAllocateNothingUnobserved(t *testing.T) {
-	conn, err := streamablehttp.New("http://mcp.test/mcp", streamablehttp.Config{RoundTripper: http.DefaultTransport})
+	conn, err := streamablehttp.New("http://mcp.test/mcp", streamablehttp.Config{RoundTripper: new(http.Transport)})
 	if err != nil {
 		t.Fatal(err)
 	}

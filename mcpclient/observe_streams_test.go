@@ -3,6 +3,7 @@ package mcpclient_test
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,9 +67,9 @@ func TestEventsOfAResumedStream(t *testing.T) {
 func TestGapBeforeTheFirstStream(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var o observed
-		tries := 0
+		var tries atomic.Int32
 		srv.SetIntercept(atStream(func(w http.ResponseWriter, _ *http.Request, _ *mcptest.Message) bool {
-			if tries++; tries > 1 {
+			if tries.Add(1) > 1 {
 				return false
 			}
 			w.WriteHeader(http.StatusServiceUnavailable)

@@ -1,17 +1,12 @@
 package mcpclient
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
-	"io"
-	"slices"
 
-	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/canonical"
 )
 
 // Fingerprint returns a SHA-256 of the tool's definition, in hexadecimal. Tools have the same
@@ -28,99 +23,8 @@ func (t Tool) Fingerprint() string {
 			raw = nil // a value that cannot be encoded has the fingerprint of nothing
 		}
 	}
-	sum := sha256.Sum256(canonicalJSON(raw))
+	sum := sha256.Sum256(canonical.Text(raw))
 	return hex.EncodeToString(sum[:])
-}
-
-// canonicalJSON returns a JSON value without white space and with the members of objects in order.
-// Members with the same name all stay, in their order. It returns other bytes unchanged.
-func canonicalJSON(raw []byte) []byte {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	value, err := readValue(dec)
-	if err != nil {
-		return raw
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return raw
-	}
-	return appendValue(make([]byte, 0, len(raw)), value)
-}
-
-// A JSON value is an object, an array or a scalar token of encoding/json. Reading all of it before
-// writing takes linear time, however deep the value nests.
-type (
-	jsonObject []jsonMember
-	jsonArray  []any
-	jsonMember struct {
-		name  string
-		value any
-	}
-)
-
-func readValue(dec *json.Decoder) (any, error) {
-	token, err := dec.Token()
-	switch {
-	case err != nil:
-		return nil, err
-	case token == json.Delim('{'):
-		return readObject(dec)
-	case token == json.Delim('['):
-		return readArray(dec)
-	}
-	return token, nil
-}
-
-func readObject(dec *json.Decoder) (jsonObject, error) {
-	var object jsonObject
-	for dec.More() {
-		name, err := dec.Token()
-		if err != nil {
-			return nil, err
-		}
-		value, err := readValue(dec)
-		if err != nil {
-			return nil, err
-		}
-		object = append(object, jsonMember{name.(string), value}) // the decoder accepts no other names
-	}
-	slices.SortStableFunc(object, func(a, b jsonMember) int { return cmp.Compare(a.name, b.name) })
-	_, err := dec.Token()
-	return object, err
-}
-
-func readArray(dec *json.Decoder) (jsonArray, error) {
-	var array jsonArray
-	for dec.More() {
-		value, err := readValue(dec)
-		if err != nil {
-			return nil, err
-		}
-		array = append(array, value)
-	}
-	_, err := dec.Token()
-	return array, err
-}
-
-func appendValue(out []byte, value any) []byte {
-	switch v := value.(type) {
-	case jsonObject:
-		out = append(out, '{')
-		for _, m := range v {
-			out = append(jsonrpc.AppendString(out, m.name), ':')
-			out = append(appendValue(out, m.value), ',')
-		}
-		return append(out, '}')
-	case jsonArray:
-		out = append(out, '[')
-		for _, item := range v {
-			out = append(appendValue(out, item), ',')
-		}
-		return append(out, ']')
-	case string:
-		return jsonrpc.AppendString(out, v)
-	}
-	return fmt.Append(out, value) // a json.Number, true, false or <nil>
 }
 
 // definition is what the session remembers of a tool's definition, to notice that it changes.

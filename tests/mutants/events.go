@@ -72,7 +72,7 @@ var eventMutants = []mutant{
 		test: "TestObserverThatPanics",
 	},
 	{
-		name: "events: the order of members changes a fingerprint", file: "mcpclient/fingerprint.go",
+		name: "events: the order of members changes a fingerprint", file: "internal/canonical/canonical.go", pkg: "mcpclient",
 		old:  `slices.SortStableFunc(object, `,
 		new:  `_ = slices.IsSortedFunc(object, `,
 		test: "TestFingerprint|TestEventOfARedefinedTool",

@@ -38,6 +38,7 @@ type delivery struct {
 	opens      bool // the message opens a stream
 	begun      bool // it was sent, or passed on by the interceptors
 	has        bool // there is a result
+	announced  bool // the observer was told that the message will be sent again
 
 	tries      int
 	past       verdict.Outcome // the combined outcome of all tries and rounds before the last try

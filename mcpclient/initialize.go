@@ -64,6 +64,7 @@ func (s *Session) greet(ctx context.Context, sessions *begun, tries int) (*sessi
 	if err := s.confirm(ctx, state); err != nil {
 		return nil, err
 	}
+	s.negotiated(ctx, state)
 	return state, nil
 }
 

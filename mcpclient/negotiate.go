@@ -145,7 +145,14 @@ func (s *Session) discover(ctx context.Context, version string, silence time.Dur
 	}
 	state.capabilities, state.server = result.Capabilities.ServerCapabilities, result.server()
 	state.instructions = string(result.Instructions)
+	s.negotiated(ctx, state)
 	return state, nil
+}
+
+func (s *Session) negotiated(ctx context.Context, state *sessionState) {
+	if s.observed() {
+		s.tell(ctx, Negotiated{Endpoint: s.Endpoint(), Era: state.era, ProtocolVersion: state.version})
+	}
 }
 
 // discoverResult is the result of server/discover. The server info belongs in _meta; pre-release

@@ -17,7 +17,7 @@ type list[T any] struct {
 	key    func(item *T) string // what identifies an item in the list
 	// learn remembers the items of a page and moves unusable ones to Invalid. If learn is nil, all
 	// items are usable.
-	learn func(s *Session, page *Page[T], from learning)
+	learn func(ctx context.Context, s *Session, page *Page[T], from learning)
 }
 
 // learning says where the page that the session learns from comes from.
@@ -28,7 +28,7 @@ type learning struct {
 
 var (
 	toolList = list[Tool]{
-		method: methodListTools, items: wire.List[Tool]{Member: "tools", Item: readTool}, learn: (*Session).learnTools,
+		method: methodListTools, items: wire.List[Tool]{Member: "tools", Item: readTool}, learn: learnTools,
 		key: func(t *Tool) string { return t.Name },
 	}
 	promptList = list[Prompt]{
@@ -127,7 +127,7 @@ func (l *list[T]) publish(d *delivery, fromServer bool) any {
 		d.s.log.Warn("left out a list item that cannot be decoded", "method", l.method, "error", item.Err)
 	}
 	if l.learn != nil && (fromServer || !d.has) {
-		l.learn(d.s, page, learning{state.modern(), fromServer})
+		l.learn(d.ctx, d.s, page, learning{state.modern(), fromServer})
 	}
 	if to, ok := d.value.(*Page[T]); ok {
 		*to = *page

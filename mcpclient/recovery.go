@@ -34,6 +34,7 @@ type Recovery struct {
 	pinged bool          // a refused ping proved that the session is gone; may be read once the recovery has ended
 	next   *sessionState // the new session; set by Session.replace
 
+	keeps bool // whether waiting contexts are kept for OnWait, which only an observer or an interceptor can call
 	mu    sync.Mutex
 	calls []context.Context           // guarded by mu; the contexts of the calls that have waited
 	told  []func(ctx context.Context) // guarded by mu
@@ -55,6 +56,9 @@ func (r *Recovery) OnWait(f func(ctx context.Context)) {
 
 // wait notes that a call with this context is about to wait for the recovery.
 func (r *Recovery) wait(ctx context.Context) {
+	if !r.keeps {
+		return
+	}
 	r.mu.Lock()
 	r.calls = append(r.calls, ctx)
 	told := slices.Clone(r.told)
@@ -68,7 +72,8 @@ func (r *Recovery) wait(ctx context.Context) {
 type reason uint8
 
 const (
-	sessionDoubted   reason = iota // the session may be gone, but another cause is likelier: ping the old and a new session
+	sessionSilent    reason = iota // pings got no answer: compare the old session with a new one
+	sessionDoubted                 // the session may be gone, but another cause is likelier: ping the old and a new session
 	sessionSuspected               // the session may be gone: ping first
 	accessSuspected                // as sessionSuspected, but a ping refused with 401 also suggests that the session is gone
 	versionSuspected               // the server may have been upgraded: send discover first
@@ -126,6 +131,7 @@ func (s *Session) newRecovery(generation uint64, why reason, refusal error) *Rec
 	return &Recovery{
 		printed: redact.NewPrinted("mcpclient.Recovery"), Endpoint: s.Endpoint(), Generation: generation,
 		Doubted: why != sessionGone && why != versionRefused, Cause: refusal, why: why,
+		keeps: s.opts.Observer != nil || s.recovering != nil,
 	}
 }
 
@@ -140,18 +146,33 @@ func (s *Session) runRecovery(r *Recovery) error {
 	if !s.isCurrent(r.Generation) {
 		return nil
 	}
-	err := s.replaceThrough(r)
-	switch next := r.next; {
-	case err == nil:
-		next.generation = r.Generation + 1
-		s.now.Store(next)
-		s.log.Info("session restored", "era", next.era, "version", next.version)
-		s.enqueueRestored(SessionRestored{Era: next.era, ProtocolVersion: next.version})
-		s.shared.follow(s, next)
-	case !errors.Is(err, errSessionAlive):
-		s.log.Warn("session recovery failed", "error", brief(err))
+	if s.observed() {
+		s.tell(s.root, RecoveryStarted{Recovery: r})
 	}
-	return err
+	err := s.replaceThrough(r)
+	if s.observed() {
+		s.tell(s.root, r.ended(err)) // before anything can happen in the new session
+	}
+	if err != nil {
+		return err
+	}
+	next := r.next
+	next.generation = r.Generation + 1
+	s.now.Store(next)
+	s.enqueueRestored(SessionRestored{Era: next.era, ProtocolVersion: next.version})
+	s.shared.follow(s, next)
+	return nil
+}
+
+// ended returns the event for a recovery that ended with err.
+func (r *Recovery) ended(err error) RecoveryEnded {
+	switch {
+	case err == nil:
+		return RecoveryEnded{Recovery: r, Replaced: true, Era: r.next.era, ProtocolVersion: r.next.version}
+	case errors.Is(err, errSessionAlive):
+		return RecoveryEnded{Recovery: r}
+	}
+	return RecoveryEnded{Recovery: r, Err: err}
 }
 
 // replace negotiates a new session, restores its log level, and sets r.next. If the loss of the old
@@ -180,6 +201,8 @@ func (s *Session) successor(ctx context.Context, r *Recovery, old *sessionState)
 		return next, nil
 	case sessionGone:
 		return s.negotiate(ctx, old.era)
+	case sessionSilent:
+		return s.outlive(ctx, old)
 	case sessionDoubted, sessionSuspected, accessSuspected:
 	}
 	found := s.examine(ctx, old, r.why == sessionDoubted)

@@ -14,7 +14,7 @@ import (
 func TestOnWaitReportsEachCallOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var (
-			r    Recovery
+			r    = Recovery{keeps: true}
 			mu   sync.Mutex
 			seen [2]map[any]int
 			wg   sync.WaitGroup

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
@@ -23,14 +24,24 @@ func (s *Session) Ping(ctx context.Context, opts ...CallOption) error {
 // pingOn pings a session once. It calls judge with the outcome, before interceptors see it. judge is
 // not called if an interceptor refuses the ping.
 func (s *Session) pingOn(ctx context.Context, state *sessionState, judge func(err error)) {
-	r := s.newStateRequest(ctx, state, message{method: methodPing}, &wire.Empty{})
-	if try := r.timeouts.Try; try <= 0 || try > pingPatience {
-		r.timeouts.Try = pingPatience
-	}
-	policy := s.opts.Retry
-	policy.MaxTries = 1
+	r := s.newPing(ctx, state, pingPatience)
 	r.judge = judge
-	_ = r.do(policy)
+	_ = r.do(once(s.opts.Retry))
+}
+
+// newPing returns a ping of a session. limit bounds each try.
+func (s *Session) newPing(ctx context.Context, state *sessionState, limit time.Duration) *stateRequest {
+	r := s.newStateRequest(ctx, state, message{method: methodPing}, &wire.Empty{})
+	if try := r.timeouts.Try; try <= 0 || try > limit {
+		r.timeouts.Try = limit
+	}
+	return r
+}
+
+// once returns the policy without retries.
+func once(policy Retry) Retry {
+	policy.MaxTries = 1
+	return policy
 }
 
 // Request sends a request with any JSON-RPC method. Use it for methods that have no function in

@@ -1,6 +1,7 @@
 package mcpclient
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -21,6 +22,7 @@ type sharedReopener struct {
 
 	cancel    context.CancelFunc    // ends the stream
 	refused   int                   // GETs refused in a row in a session that is alive
+	late      error                 // why the stream opens late, if the handlers do not learn of it as missed events
 	cursor    streamablehttp.Cursor // of a GET stream
 	subscribe subscriptionStream    // of a modern session
 }
@@ -57,9 +59,14 @@ func (k *sharedReopener) open(ctx context.Context) error {
 // acknowledge notes that the server accepted the stream.
 func (k *sharedReopener) acknowledge() {
 	k.s.shared.suspected.Store(false)
-	k.s.shared.accepted.Store(true)
+	if k.s.shared.accepted.Swap(true) && !k.opened {
+		k.late = ErrSessionLost // the stream of an earlier session state was open
+	}
 	k.refused = 0
-	if missed := k.acknowledged(); missed != nil {
+	missed := k.acknowledged()
+	k.tellOpened(nil, cmp.Or(missed, k.late))
+	k.late = nil
+	if missed != nil {
 		k.s.missedEvents(missed)
 	}
 	k.s.shared.note(k, func(st *sharedStatus) {
@@ -77,17 +84,18 @@ func (k *sharedReopener) ended(err error) (time.Duration, bool) {
 	if end == streamUnsupported && k.s.shared.accepted.Load() {
 		end = streamOver // the server did have the stream before, perhaps in another session
 	}
-	switch end {
-	case streamRetryable:
+	if end == streamRetryable {
 		return k.lost(err), true
+	}
+	k.tellLost(nil, err, 0, true)
+	switch end {
 	case streamOver:
 		k.s.shared.note(k, func(st *sharedStatus) { st.open, st.over = false, err })
 	case streamUnsupported:
 		k.s.shared.refuse(err)
-	case streamMoved:
+	case streamMoved, streamRetryable:
 		return 0, false
 	}
-	k.s.log.Debug("shared stream ended", "error", brief(err), "unsupported", end == streamUnsupported)
 	if end == streamOver && k.ctx.Err() == nil || end == streamUnsupported && k.missed != nil {
 		k.s.enqueueMissed(MissedEvents{Ended: true})
 	}
@@ -103,13 +111,17 @@ func (k *sharedReopener) lost(err error) time.Duration {
 	missed := !resumable && (k.live || !k.opened && (maybeOpen || k.s.shared.accepted.Load()))
 	if missed {
 		k.miss(err)
+	} else if !k.opened {
+		k.late = err
 	}
+	pause := k.paced(k.cursor.Retry())
+	k.tellLost(nil, err, pause, false)
 	k.s.shared.note(k, func(st *sharedStatus) {
 		if st.open, st.failed = false, err; missed {
 			st.losses, st.lost = st.losses+1, err
 		}
 	})
-	return k.paced(k.cursor.Retry())
+	return pause
 }
 
 // missedEvents reports to the handlers, and to the subscriptions that use the shared stream, that

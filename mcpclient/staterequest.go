@@ -36,6 +36,17 @@ func (r *stateRequest) do(policy Retry) error {
 	return r.run(r)
 }
 
+// reply does the same as do, but returns the error of the server's reply, whatever interceptors made of
+// it. If an interceptor refused the request, reply returns that refusal.
+func (r *stateRequest) reply(policy Retry) (err error) {
+	judged := false
+	r.judge = func(outcome error) { err, judged = outcome, true }
+	if refusal := r.do(policy); !judged {
+		err = refusal
+	}
+	return err
+}
+
 // perform implements performer.
 func (r *stateRequest) perform(ctx context.Context) error {
 	r.ctx = ctx

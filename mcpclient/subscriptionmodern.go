@@ -48,6 +48,13 @@ func (m *modernSubscription) open(ctx context.Context) error {
 
 // ended implements reopenable.
 func (m *modernSubscription) ended(err error) (pause time.Duration, again bool) {
+	pause, again = m.judge(err)
+	m.l.tellLost(m.l, err, pause, !again)
+	return pause, again
+}
+
+// judge does what ended does, except for the event.
+func (m *modernSubscription) judge(err error) (pause time.Duration, again bool) {
 	l := m.l
 	switch {
 	case m.none:

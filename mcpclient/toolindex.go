@@ -24,6 +24,8 @@ type listedTool struct {
 type toolIndex struct {
 	mu    sync.RWMutex
 	tools map[string]*listedTool // guarded by mu
+	// definitions are those of all listed tools, if there is an observer of their changes.
+	definitions map[string]definition // guarded by mu
 
 	schemas toolSchemas
 }
@@ -37,7 +39,7 @@ func (x *toolIndex) lookup(name string) *listedTool {
 
 // learnTools remembers the tools of a page. It moves tools that must not be used from Items to
 // Invalid.
-func (s *Session) learnTools(page *Page[Tool], from learning) {
+func learnTools(ctx context.Context, s *Session, page *Page[Tool], from learning) {
 	x, tools := &s.tools, page.Items
 	kept := tools[:0]
 	for i := range tools {
@@ -59,6 +61,9 @@ func (s *Session) learnTools(page *Page[Tool], from learning) {
 		}
 		x.store(s, t.Name, info)
 		x.schemas.learn(t.Name, t.RawOutputSchema, s.opts.Limits.Items)
+		if from.server && s.observed() {
+			s.compareDefinition(ctx, t)
+		}
 		kept = append(kept, *t)
 	}
 	clear(tools[len(kept):])

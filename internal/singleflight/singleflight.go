@@ -32,10 +32,16 @@ type Call[T any] struct {
 func (g *Group[T]) Ended() uint64 { return g.ended.Load() }
 
 // Running reports whether a call is running.
-func (g *Group[T]) Running() bool {
+func (g *Group[T]) Running() bool { return g.Current() != nil }
+
+// Current returns the running call, nil if there is none.
+func (g *Group[T]) Current() *Call[T] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.last != nil && g.last.number == g.ended.Load()
+	if g.last != nil && g.last.number == g.ended.Load() {
+		return g.last
+	}
+	return nil
 }
 
 // Join returns the running call and true. If no call is running, Join calls start to run do on a

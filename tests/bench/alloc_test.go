@@ -5,6 +5,7 @@ package bench_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"runtime"
 	"runtime/debug"
@@ -76,6 +77,22 @@ func TestInterceptedCallAllocations(t *testing.T) {
 				require.InDelta(t, allocs, with, 0.1)
 				require.InDelta(t, size, withSize, 16)
 			}
+		})
+	}
+}
+
+// An observer costs a call nothing: events are about what happens rarely.
+func TestObserverAllocations(t *testing.T) {
+	for name, opts := range map[string]mcpclient.Options{"legacy": legacy, "modern": modern} {
+		t.Run(name, func(t *testing.T) {
+			opts.Transport = new(onceMemory)
+			allocs, size := perCall(t, hawserClient(t, "http://memory.test/mcp", opts), json200, 2000)
+			opts.Observer = func(context.Context, mcpclient.Event) {}
+			opts.Logger = slog.New(slog.DiscardHandler)
+			observed, observedSize := perCall(t, hawserClient(t, "http://memory.test/mcp", opts), json200, 2000)
+			t.Logf("200 B JSON: %.2f allocations, %.1f B; with an observer %.2f, %.1f B", allocs, size, observed, observedSize)
+			require.InDelta(t, allocs, observed, 0.5)
+			require.InDelta(t, size, observedSize, 16)
 		})
 	}
 }

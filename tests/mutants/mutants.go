@@ -5,6 +5,7 @@ import "slices"
 // mutants returns all defects, by package.
 func mutants() []mutant {
 	return slices.Concat(
-		verdictMutants, sessionMutants, interceptorMutants, exchangeMutants, executorMutants(), oauthMutants(), transportMutants, toolspecMutants,
+		verdictMutants, sessionMutants, eventMutants, interceptorMutants, exchangeMutants,
+		executorMutants(), oauthMutants(), transportMutants, toolspecMutants,
 	)
 }

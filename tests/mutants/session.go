@@ -213,8 +213,10 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "a lost stream reports no missed events", file: "mcpclient/sharedreopener.go",
-		old:  `if missed := k.acknowledged(); missed != nil {`,
-		new:  `if missed := k.acknowledged(); missed != nil && false {`,
+		old: `if missed != nil {
+		k.s.missedEvents(missed)`,
+		new: `if missed != nil && false {
+		k.s.missedEvents(missed)`,
 		test: "MissedEvents|SharedStream|Listen",
 	},
 	{

@@ -54,8 +54,8 @@ var interceptorMutants = []mutant{
 	{
 		name: "interceptors decide whether a session is lost", file: "mcpclient/request.go",
 		old: `r.judge = judge
-	_ = r.do(policy)`,
-		new:  `judge(r.do(policy))`,
+	_ = r.do(once(s.opts.Retry))`,
+		new:  `judge(r.do(once(s.opts.Retry)))`,
 		test: "TestInterceptorsCannotForgeALostSession",
 	},
 	{

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -203,6 +204,7 @@ func TestInterceptedNotifications(t *testing.T) {
 		srv.Notify("notifications/x", map[string]any{"a": "panic"})
 		srv.Notify("notifications/prompts/list_changed", nil) // no handler
 		time.Sleep(time.Second)
+		synctest.Wait()
 		_, err := s.CallTool(t.Context(), "log", nil)
 		require.NoError(t, err)
 		require.Equal(t, []string{"changed", `log "***"`, `notifications/x {"a":"***"}`, `log "*** of the call"`}, got)

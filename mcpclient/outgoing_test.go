@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -140,6 +141,7 @@ func TestOriginOfMessages(t *testing.T) {
 		_, err = s.CallTool(t.Context(), "never", nil, mcpclient.WithTotalTimeout(time.Second))
 		require.Equal(t, mcpclient.KindTimeout, mcpclient.KindOf(err))
 		time.Sleep(time.Second)
+		synctest.Wait()
 		want := []string{"server/discover negotiation", "subscriptions/listen stream session", "tools/call caller", "tools/call caller"}
 		if srv.Era == mcptest.Legacy {
 			want = []string{

@@ -59,7 +59,8 @@ func TestInterceptedServerRequest(t *testing.T) {
 		"answer changed in place": {
 			func(ctx context.Context, in *mcpclient.Incoming, next mcpclient.IncomingFunc) (json.RawMessage, error) {
 				answer, err := next(ctx, in)
-				copy(answer[bytes.Index(answer, []byte(`"Ken"`)):], "12345")
+				_, value, _ := bytes.Cut(answer, []byte(`"name":`))
+				copy(value, "12345") // in place of "Ken"
 				return answer, err
 			}, elicit, aForm, `{"action":"cancel"}`,
 		},

@@ -3,6 +3,7 @@ package mcpclient_test
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -126,7 +127,13 @@ func TestInterceptorsCannotForgeALostSession(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
-				s := serve(t, srv, intercepting(around("ping", ping)))
+				pings := 0
+				s := serve(t, srv, intercepting(around("ping", func(ctx context.Context, o *outgoing, next proceed) error {
+					if pings++; pings > 1 && strings.HasSuffix(name, "only") {
+						return next(ctx, o)
+					}
+					return ping(ctx, o, next)
+				})))
 				// The tool runs, and fails in a way that looks like a lost session.
 				ran := answerCalls(srv, func(w http.ResponseWriter, _ *mcptest.Message) {
 					mcptest.WriteError(w, http.StatusBadRequest, nil, mcptest.CodeBadRequest, "no such session of the payment")

@@ -85,7 +85,7 @@ var interceptorMutants = []mutant{
 	{
 		name: "an answer that an interceptor changed is not checked", file: "mcpclient/incoming.go",
 		old:  `case in.changed || !bytes.Equal(answer, given):`,
-		new:  `case false:`,
+		new:  `case in.changed && !bytes.Equal(answer, given):`,
 		test: "TestInterceptedServerRequest",
 	},
 	{

@@ -187,7 +187,7 @@ func (c *client) do(o *Op) {
 	call.mu.Unlock()
 	took := time.Since(began)
 	c.j.logf(actor, "returns after %v: %v, %v", took, mcpclient.OutcomeOf(err), clientNumber.ReplaceAllString(fmt.Sprint(err), "mem client"))
-	c.w.judgeCall(o.N, err, c.h.Asks)
+	c.w.judgeCall(o.N, err, c.h.Asks || c.h.Intercept == interceptRetries)
 	c.j.judge(c.h, o, took, res, err)
 }
 

@@ -144,13 +144,14 @@ func (w *watcher) retry(ctx context.Context, e mcpclient.Retrying) {
 }
 
 // judgeCall compares the retries of a call with its error. A retry that the end of the call prevents
-// is reported as well. Sending a call again with input that the server required is no retry.
-func (w *watcher) judgeCall(n int, err error, input bool) {
+// is reported as well. Sending a call again with input that the server required, or because an
+// interceptor called next again, is no retry. again says that this may have happened.
+func (w *watcher) judgeCall(n int, err error, again bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.returned[n] = true
 	var e *mcpclient.Error
-	if errors.As(err, &e) && e.Tries > 0 && (w.retries[n] > e.Tries || w.retries[n] < e.Tries-1 && !input) {
+	if errors.As(err, &e) && e.Tries > 0 && (w.retries[n] > e.Tries || w.retries[n] < e.Tries-1 && !again) {
 		w.breachf("call %d: %d retries for %d tries", n, w.retries[n], e.Tries)
 	}
 }

@@ -60,7 +60,7 @@ func TestCanceledConnectDeletesItsSession(t *testing.T) {
 				ctx, cancel := context.WithTimeoutCause(t.Context(), patience, errPatience)
 				defer cancel()
 				start := time.Now()
-				_, err := mcpclient.Connect(ctx, link.URL, &mcpclient.Options{Transport: far, ProtocolVersion: "2025-11-25"})
+				_, err := connectTo(ctx, link.URL, &mcpclient.Options{Transport: far, ProtocolVersion: "2025-11-25"})
 				require.Equal(t, mcpclient.KindCanceled, failure(t, err).Kind)
 				require.ErrorIs(t, err, errPatience)
 				require.LessOrEqual(t, time.Since(start), patience+250*time.Millisecond)
@@ -116,7 +116,7 @@ func TestSessionsOfFailedTriesAreDeleted(t *testing.T) {
 				link := srv.InMemory(t)
 				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 				defer cancel()
-				s, err := mcpclient.Connect(ctx, link.URL, &mcpclient.Options{Transport: link.Transport, ProtocolVersion: "2025-11-25"})
+				s, err := connectTo(ctx, link.URL, &mcpclient.Options{Transport: link.Transport, ProtocolVersion: "2025-11-25"})
 				if row.last == "-" {
 					require.Equal(t, mcpclient.KindCanceled, failure(t, err).Kind)
 				} else {

@@ -48,8 +48,9 @@ func (s *Session) authorize(ctx context.Context, refusal *streamablehttp.HTTPErr
 	var err error
 	start := func(run func()) bool {
 		return s.owned.Go(func() {
-			run()
-			s.authorized(err)
+			if run(); err == nil {
+				s.shared.wake()
+			}
 		})
 	}
 	call, _ := s.authorizing.JoinSince(made.ended, start, func() (struct{}, error) {
@@ -60,18 +61,11 @@ func (s *Session) authorize(ctx context.Context, refusal *streamablehttp.HTTPErr
 	return failure
 }
 
-// authorized logs the outcome of an Authorizer call. If the call succeeded, authorized wakes the
-// shared stream.
-func (s *Session) authorized(err error) {
-	if err != nil {
-		s.log.Warn("authorization failed", "error", brief(err))
-		return
-	}
-	s.log.Info("authorized")
-	s.shared.wake()
-}
-
 func (s *Session) callAuthorizer(refusal *streamablehttp.HTTPError, began time.Time) (err error) {
+	if s.observed() {
+		s.tell(s.root, AuthorizationStarted{Endpoint: s.Endpoint(), Status: refusal.Status})
+		defer func() { s.tell(s.root, AuthorizationEnded{Endpoint: s.Endpoint(), Err: err}) }()
+	}
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("the authorizer panicked: %v", v)

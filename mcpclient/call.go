@@ -22,17 +22,14 @@ type call struct {
 	delivery
 	callOptions
 
-	result wire.Decoder
 	cursor jsonrpc.Cursor // reads the result; a field, because a local variable would escape to the heap
 
-	required     *InputRequired  // set if the answer to the last try requires input and is not the result
-	inputTo      **InputRequired // with WithManualInput, where to store required; nil: return the result unchanged
+	required     *InputRequired // set if the answer to the last try requires input and is not the result
 	inputBackoff *backoff.ExponentialBackOff
 	rounds       int // rounds of input so far
 
-	args []byte // the arguments of a tool call
-
 	callbackSlot chan struct{} // full while the progress callback runs; two streams may call it
+	slotTaken    bool          // the call itself holds the slot, between two runs
 	closed       atomic.Bool   // the call is over: no callback may start
 }
 
@@ -52,21 +49,42 @@ func (s *Session) newQuery(ctx context.Context, msg message, result wire.Decoder
 	return c
 }
 
-// do runs the call until it has an outcome. It returns nil if the result was decoded, else an
-// *Error.
+// do runs the call, through the interceptors, until it has an outcome. It returns nil if there is a
+// result, else an *Error.
 func (c *call) do() error {
-	s := c.s
 	if c.err != nil {
 		return c.failure(KindInvalid, &verdict.InvalidError{Err: c.err})
 	}
-	if c.total > 0 && (!c.tryBound || c.ownTotal) {
+	return c.run(c)
+}
+
+// perform implements performer.
+func (c *call) perform(ctx context.Context) error {
+	s := c.s
+	if err := s.waiting.await(c); err != nil {
+		return c.failure(KindClosed, notSent(err))
+	}
+	c.ctx = ctx
+	if c.total > 0 && c.Total.At == 0 && (!c.tryBound || c.ownTotal) {
 		c.Total = s.watch.In(c.total)
 	}
 	if c.progress != nil {
 		s.waiting.add(c)
 		defer s.waiting.remove(c)
 	}
-	policy := s.opts.Retry
+	input := c.msg.input
+	err := c.rounded()
+	c.msg.input, c.rounds = input, 0 // an interceptor may start the call over
+	if err == nil && c.pager != nil {
+		c.value = c.pager.publish(&c.delivery, true)
+	}
+	return err
+}
+
+// rounded sends the call, and sends it again with the input that the server requires, until it has
+// an outcome.
+func (c *call) rounded() error {
+	s, policy := c.s, c.s.opts.Retry
 	if c.maxTries > 0 {
 		policy.MaxTries = c.maxTries
 	}
@@ -104,7 +122,6 @@ func (c *call) try() error {
 		return err
 	}
 	c.msg.id = s.nextID()
-	c.Owner = &c.delivery
 	req := streamablehttp.Request{
 		ID: c.msg.id, Method: c.msg.method, Name: c.msg.name, HasName: c.msg.hasName, Params: c.msg.mirrored,
 		Header: c.header, Body: c.msg.encode(c.state, s.level.Load()),
@@ -119,8 +136,8 @@ func (c *call) try() error {
 func (c *call) DecodeResult(data []byte) (int, error) {
 	defer func() { c.cursor = jsonrpc.Cursor{} }() // the buffer belongs to the caller
 	c.required = nil
-	if c.inputTo != nil {
-		*c.inputTo = nil // set by an earlier answer
+	if to := c.inputTo(); to != nil {
+		*to = nil // set by an earlier answer
 	}
 	if err := c.decode(&c.cursor, data, c.result); err != nil {
 		return 0, err
@@ -135,6 +152,20 @@ func (c *call) DecodeResult(data []byte) (int, error) {
 		}
 	}
 	return c.cursor.Pos(), nil
+}
+
+// inputTo returns where to store the input that the server requires, with WithManualInput. It returns
+// nil for a call that returns its result unchanged.
+func (c *call) inputTo() **InputRequired {
+	switch result := c.value.(type) {
+	case *CallToolResult:
+		return &result.Input
+	case *GetPromptResult:
+		return &result.Input
+	case *ReadResourceResult:
+		return &result.Input
+	}
+	return nil
 }
 
 // requiresInput reports whether a modern server requires input instead of sending the result. A

@@ -11,7 +11,6 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
-	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
@@ -20,16 +19,14 @@ type CallOption func(*call)
 
 // callOptions holds what the options of a call set, apart from its message and its timeouts.
 type callOptions struct {
-	header      http.Header
-	metaMembers map[string]json.RawMessage // the user's _meta, to find duplicates
-	total       time.Duration              // total timeout, used for calls with side effects and with WithTotalTimeout; 0: none
-	ownTotal    bool                       // WithTotalTimeout was given
-	maxTries    int                        // 0: as many as the session's policy allows
-	progress    func(context.Context, Progress)
-	keepRaw     bool
-	idempotent  bool
-	manual      bool  // the caller, not a handler, provides the input that the server requires
-	err         error // the error of the first invalid option
+	total      time.Duration // total timeout, used for calls with side effects and with WithTotalTimeout; 0: none
+	ownTotal   bool          // WithTotalTimeout was given
+	maxTries   int           // 0: as many as the session's policy allows
+	progress   func(context.Context, Progress)
+	keepRaw    bool
+	idempotent bool
+	manual     bool  // the caller, not a handler, provides the input that the server requires
+	err        error // the error of the first invalid option
 }
 
 // apply applies the options in order.
@@ -123,21 +120,8 @@ func WithMeta(meta map[string]any) CallOption {
 
 // addMeta adds a member to _meta. If a key is added twice, the last value wins.
 func (c *call) addMeta(key string, value []byte) {
-	if reservedMeta(key) {
-		c.fail(fmt.Errorf("_meta key %q is set by the protocol", key))
-		return
-	}
-	if c.metaMembers == nil {
-		c.metaMembers = make(map[string]json.RawMessage)
-	}
-	c.metaMembers[key] = append(json.RawMessage(nil), value...)
-	c.msg.meta = c.msg.meta[:0]
-	for _, key := range slices.Sorted(maps.Keys(c.metaMembers)) {
-		if len(c.msg.meta) > 0 {
-			c.msg.meta = append(c.msg.meta, ',')
-		}
-		c.msg.meta = jsonrpc.AppendString(c.msg.meta, key)
-		c.msg.meta = append(append(c.msg.meta, ':'), c.metaMembers[key]...)
+	if err := c.msg.setMeta(key, value); err != nil {
+		c.fail(err)
 	}
 }
 

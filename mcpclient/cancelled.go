@@ -3,7 +3,6 @@ package mcpclient
 import (
 	"context"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
@@ -30,9 +29,11 @@ func (s *Session) sendCancelled(d *delivery, why Kind) {
 	if d.WasCut() || !gone.cancellable() {
 		return
 	}
+	values := context.WithoutCancel(d.ctx)
 	s.notices.start(func() {
-		ctx, cancel := context.WithTimeoutCause(s.notices.ctx, cancelTimeout, &TimeoutError{What: TimeoutTotal, After: cancelTimeout})
+		ctx, cancel := context.WithTimeoutCause(values, cancelTimeout, &TimeoutError{What: TimeoutTotal, After: cancelTimeout})
 		defer cancel()
+		defer context.AfterFunc(s.notices.ctx, cancel)()
 		s.postCancelled(ctx, gone, why)
 	})
 }
@@ -48,10 +49,21 @@ func (s *Session) postCancelled(ctx context.Context, gone running, why Kind) {
 	params := strconv.AppendInt([]byte(`{"requestId":`), gone.id, 10)
 	params = append(params, `,"reason":`...)
 	params = append(jsonrpc.AppendString(params, why.String()), '}')
-	body := jsonrpc.AppendNotification(nil, methodCancelled, params)
-	if err := s.conn.Notify(ctx, gone.state.http, &streamablehttp.Request{Method: methodCancelled, Body: body}); err != nil {
+	n := &notice{s.newDelivery(ctx, message{method: methodCancelled, params: params})}
+	n.state, n.origin = gone.state, OriginSession
+	if err := n.run(n); err != nil {
 		s.log.Debug("cancellation not delivered", "error", brief(err))
 	}
+}
+
+// notice is a cancellation. It is sent once, even while the session is closing.
+type notice struct{ delivery }
+
+// perform implements performer.
+func (n *notice) perform(ctx context.Context) error {
+	n.tries++
+	req := streamablehttp.Request{Method: n.msg.method, Header: n.header, Body: n.msg.encode(n.state, nil)}
+	return n.s.conn.Notify(ctx, n.state.http, &req)
 }
 
 // maxNotices bounds how many cancellations Close sends. Deleting the session ends the remaining
@@ -62,16 +74,14 @@ const maxNotices = 64
 // waits for them and for cancellations that are already being sent: a server may wait for its own
 // handlers to end before it answers the DELETE.
 func (s *Session) cancelAll(ctx context.Context, cut []running) {
-	var wg sync.WaitGroup
 	sent := 0
 	for _, gone := range cut {
 		if !gone.cancellable() || sent == maxNotices {
 			continue
 		}
 		sent++
-		wg.Go(func() { s.postCancelled(ctx, gone, KindClosed) })
+		s.notices.start(func() { s.postCancelled(ctx, gone, KindClosed) })
 	}
-	wg.Wait()
 	_ = s.notices.Wait(ctx) // those that are left are ended below
 	s.notices.stop()
 }

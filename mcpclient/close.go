@@ -1,6 +1,7 @@
 package mcpclient
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,7 +45,9 @@ func (s *Session) close() error {
 	if state := s.now.Load(); state != deleted && state.inSession() {
 		s.deleteSession(bound, state) // a recovery replaced the session meanwhile
 	}
-	return errors.Join(err, s.closeConn())
+	err = errors.Join(err, s.closeConn())
+	s.tellClosed(bound, cmp.Or(s.failure, err))
+	return err
 }
 
 // farewell tells a legacy server that the calls and the session are over. It first waits for the

@@ -206,7 +206,7 @@ func TestRefusedDelete(t *testing.T) {
 				return r.Method == http.MethodDelete
 			}
 			link := srv.InMemory(t)
-			s, err := mcpclient.Connect(t.Context(), link.URL, &mcpclient.Options{Transport: link.Transport})
+			s, err := connectTo(t.Context(), link.URL, &mcpclient.Options{Transport: link.Transport})
 			require.NoError(t, err)
 			start := time.Now()
 			require.NoError(t, s.Close(), code)
@@ -222,7 +222,7 @@ func TestCloseWaitsForHandlers(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		block := make(chan struct{})
 		link := srv.InMemory(t)
-		s, err := mcpclient.Connect(t.Context(), link.URL, &mcpclient.Options{
+		s, err := connectTo(t.Context(), link.URL, &mcpclient.Options{
 			Transport: link.Transport,
 			Handlers:  mcpclient.Handlers{ToolsChanged: func(context.Context, *mcpclient.Session) { <-block }},
 			Timeouts:  mcpclient.Timeouts{Close: 3 * time.Second},

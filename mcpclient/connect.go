@@ -47,6 +47,10 @@ func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, err
 		printed: redact.NewPrinted("mcpclient.Session(" + conn.Endpoint() + ")"),
 		conn:    conn, closeConn: closeConn, endpoint: endpoint, opts: resolved, log: resolved.Logger,
 	}
+	if err := s.chain(resolved.Interceptors); err != nil {
+		_ = closeConn()
+		return nil, invalid("connect", err)
+	}
 	s.ids.Store(firstID())
 	s.watch.Init(expired)
 	s.slots, s.answers.slots = newSlots(), newSlots()
@@ -54,17 +58,26 @@ func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, err
 	s.root, s.cancel = context.WithCancelCause(context.Background())
 	s.events = s.newEventQueue()
 	s.notices.open()
+	if opts != nil {
+		s.observe(opts)
+	}
 	first, err := s.negotiate(ctx, EraUnknown)
 	if err != nil {
 		s.now.Store(&sessionState{http: conn.NewSession("", "", false)})
+		s.failure = connectError(conn.Endpoint(), err)
 		_ = s.Close()
-		return nil, connectError(conn.Endpoint(), err)
+		return nil, s.failure
 	}
 	first.generation = 1
 	s.now.Store(first)
-	s.log.Info("connected", "endpoint", conn.Endpoint(), "era", first.era, "version", first.version)
+	if s.observed() {
+		s.tell(ctx, Connected{Endpoint: s.Endpoint(), Era: first.era, ProtocolVersion: first.version})
+	}
 	s.shared.follow(s, first)
 	s.events.Open()
+	if s.opts.KeepAlive > 0 {
+		s.owned.start(s.keepAlive)
+	}
 	return s, nil
 }
 

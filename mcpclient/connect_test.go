@@ -28,7 +28,7 @@ func TestContextEndsConnectThoughTheSessionCannotBeDeleted(t *testing.T) {
 		ctx, cancel := context.WithTimeoutCause(t.Context(), patience, errPatience)
 		defer cancel()
 		start := time.Now()
-		_, err := mcpclient.Connect(ctx, link.URL, &mcpclient.Options{Transport: link.Transport})
+		_, err := connectTo(ctx, link.URL, &mcpclient.Options{Transport: link.Transport})
 		require.Equal(t, mcpclient.KindCanceled, failure(t, err).Kind)
 		require.ErrorIs(t, err, errPatience)
 		require.LessOrEqual(t, time.Since(start), patience+250*time.Millisecond)

@@ -103,7 +103,7 @@ func TestFloodsEndAtTheDefaultLimits(t *testing.T) {
 				link := srv.Loopback(t)
 				f := &flood{RoundTripper: link.Transport, method: method, body: floodBody{left: row.size, fill: 'x'}}
 				f.write = func() *http.Response { return f.reply(row.status, row.contentType, row.prefix) }
-				s, err := mcpclient.Connect(t.Context(), link.URL, &mcpclient.Options{Transport: f})
+				s, err := connectTo(t.Context(), link.URL, &mcpclient.Options{Transport: f})
 				require.NoError(t, err)
 				defer func() { require.NoError(t, s.Close()) }()
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -21,8 +22,11 @@ type delivery struct {
 	watched
 
 	s        *Session
-	ctx      context.Context // the caller's
+	ctx      context.Context // the caller's, or what the interceptors passed on
 	msg      message
+	header   http.Header // sent with this message only
+	args     []byte      // the arguments of a tool call
+	result   wire.Decoder
 	state    *sessionState   // the session state that the last try was sent on
 	exchange context.Context // the context of the last try; see send
 
@@ -30,6 +34,11 @@ type delivery struct {
 	tryBound   bool // each try is bounded by timeouts.Try, not by timeouts.Idle
 	repeatable bool // the message is safe to repeat: class R of the retry table
 	once       bool // do not retry after a try that timed out
+	origin     Origin
+	opens      bool // the message opens a stream
+	begun      bool // it was sent, or passed on by the interceptors
+	has        bool // there is a result
+	announced  bool // the observer was told that the message will be sent again
 
 	tries      int
 	past       verdict.Outcome // the combined outcome of all tries and rounds before the last try
@@ -38,6 +47,11 @@ type delivery struct {
 	began      atomic.Bool     // the shared stream carried progress of this round: the server is working on it
 	authorized int             // how often authorization was requested
 	made       sendTime        // when the last try was made
+
+	out   Outgoing      // what interceptors see of this message
+	phase atomic.Uint32 // see intercept
+	value any           // what the caller receives, a pointer; nil if there is nothing
+	pager pager         // creates value from result; nil if result decodes into value
 }
 
 // newDelivery returns a delivery of a message that is safe to repeat, with the session's timeouts.
@@ -275,8 +289,8 @@ func (d *delivery) running() running { return running{d.state, d.msg.id, d.msg.m
 // channel that is closed when all exchanges have ended.
 func (w *watch) close(cause error) (cut []running, ended <-chan struct{}) {
 	ended = w.Close(cause, func(owner any) {
-		if d, ok := owner.(*delivery); ok {
-			cut = append(cut, d.running())
+		if from, ok := owner.(performer); ok {
+			cut = append(cut, from.running())
 		}
 	})
 	return cut, ended

@@ -58,6 +58,9 @@ const (
 	KindInput
 	// KindTool: the tool ran and reported that it failed. Only [Call] returns it. See [ToolError].
 	KindTool
+	// KindRefused: an [Interceptor] refused the call or its result. The error wraps the
+	// interceptor's.
+	KindRefused
 )
 
 var kindNames = map[Kind]string{
@@ -65,7 +68,7 @@ var kindNames = map[Kind]string{
 	KindServer: "server error", KindHTTP: "refused", KindAuthRequired: "authorization required", KindForbidden: "forbidden",
 	KindProtocol: "protocol error", KindLimit: "limit exceeded", KindVersion: "no common protocol version",
 	KindSessionLost: "session lost", KindTimeout: "timeout", KindCanceled: "ended by the caller's context", KindClosed: "session closed",
-	KindInput: "input required", KindTool: "tool failed",
+	KindInput: "input required", KindTool: "tool failed", KindRefused: "refused by an interceptor",
 }
 
 // String returns the kind in words.
@@ -277,11 +280,11 @@ func (o Outcome) String() string { return cmp.Or(outcomeNames[o], "unknown") }
 // an error that is not an [*Error]. A call with several tries or rounds is Unknown if any of them
 // is Unknown, and NotRun only if all of them are NotRun.
 func OutcomeOf(err error) Outcome {
-	var e *Error
-	switch {
-	case err == nil:
+	if err == nil {
 		return Answered
-	case errors.As(err, &e):
+	}
+	var e *Error // after the return, because it is allocated
+	if errors.As(err, &e) {
 		return e.Outcome
 	}
 	return Unknown

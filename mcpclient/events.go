@@ -71,10 +71,16 @@ func (s *Session) enqueueRestored(r SessionRestored) {
 	}
 }
 
-func (s *Session) enqueueChange(method string, h func(ctx context.Context, s *Session)) {
-	if h != nil {
-		s.events.Push(queue.Item[string, event]{Value: event{run: func() { h(s.root, s) }}, Key: method, Keep: true, Every: listDebounce})
+func (s *Session) enqueueChange(method string, params []byte, h func(ctx context.Context, s *Session)) {
+	if h == nil {
+		return
 	}
+	run := func() { h(s.root, s) }
+	if s.incoming != nil {
+		kept := append(json.RawMessage(nil), params...)
+		run = func() { s.receiveGuarded(method, kept, func(ctx context.Context, _ json.RawMessage) { h(ctx, s) }) }
+	}
+	s.events.Push(queue.Item[string, event]{Value: event{run: run}, Key: method, Keep: true, Every: listDebounce})
 }
 
 // enqueueNotification handles a notification that does not belong to a call.
@@ -85,19 +91,18 @@ func (s *Session) enqueueNotification(method string, params []byte) {
 	h := &s.opts.Handlers
 	switch method {
 	case methodToolsChanged:
-		s.enqueueChange(method, h.ToolsChanged)
+		s.enqueueChange(method, params, h.ToolsChanged)
 	case methodPromptsChanged:
-		s.enqueueChange(method, h.PromptsChanged)
+		s.enqueueChange(method, params, h.PromptsChanged)
 	case methodResourcesChanged:
-		s.enqueueChange(method, h.ResourcesChanged)
+		s.enqueueChange(method, params, h.ResourcesChanged)
 	case methodAcknowledged:
 		// It belongs to a subscription that the session does not know.
 	case methodElicitationComplete:
 		s.elicitationComplete(params)
 	default:
 		if h.Notification != nil {
-			params := append(json.RawMessage(nil), params...)
-			s.enqueue(len(method)+len(params), func() { h.Notification(s.root, s, method, params) })
+			s.enqueueReceive(method, params, func(ctx context.Context, params json.RawMessage) { h.Notification(ctx, s, method, params) })
 		}
 	}
 }

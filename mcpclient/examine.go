@@ -30,8 +30,14 @@ func (s *Session) examine(ctx context.Context, state *sessionState, doubted bool
 	if s.pings.useless() {
 		return pingAnswered
 	}
+	found := pingAnswered
+	s.pingOn(quietly(ctx), state, func(err error) { found = s.finding(err, doubted) })
+	return found
+}
+
+// finding returns what the outcome of a ping shows.
+func (s *Session) finding(err error, doubted bool) finding {
 	var (
-		err      = s.pingOn(quietly(ctx), state)
 		status   *HTTPError
 		protocol *ProtocolError
 		rpc      *RPCError
@@ -80,8 +86,8 @@ func (p *pings) useless() bool { return !p.answered.Load() && p.refused.Load() >
 
 // proves reports whether a refused ping proves anything: the server answers a ping in the fresh
 // session, or has answered one before.
-func (s *Session) proves(fresh *sessionState) bool {
-	if !s.pings.answered.Load() && s.examine(s.root, fresh, false) != pingAnswered {
+func (s *Session) proves(ctx context.Context, fresh *sessionState) bool {
+	if !s.pings.answered.Load() && s.examine(ctx, fresh, false) != pingAnswered {
 		s.noteRefusedPing()
 	}
 	return s.pings.answered.Load()
@@ -90,19 +96,19 @@ func (s *Session) proves(fresh *sessionState) bool {
 // accepts reports whether the server accepts a ping in the fresh session, or looks at its method at
 // least. In contrast to a refused ping of the old session, that shows that a doubtful reply meant
 // the session.
-func (s *Session) accepts(fresh *sessionState) bool {
-	err := s.pingOn(quietly(s.root), fresh)
-	if err == nil {
-		s.pings.answered.Store(true)
-		return true
-	}
-	if rpc := verdict.RPCError(err); verdict.IsUnknownMethod(rpc) && !verdict.NamesSession(rpc.Message) {
-		return true
-	}
-	if !s.pings.answered.Load() {
-		s.noteRefusedPing()
-	}
-	return false
+func (s *Session) accepts(ctx context.Context, fresh *sessionState) bool {
+	accepted := false
+	s.pingOn(quietly(ctx), fresh, func(err error) {
+		rpc := verdict.RPCError(err)
+		accepted = err == nil || verdict.IsUnknownMethod(rpc) && !verdict.NamesSession(rpc.Message)
+		if err == nil {
+			s.pings.answered.Store(true)
+		}
+		if !accepted && !s.pings.answered.Load() {
+			s.noteRefusedPing()
+		}
+	})
+	return accepted
 }
 
 func (s *Session) noteRefusedPing() {

@@ -73,7 +73,7 @@ func TestHandshakeIsBoundedWhileItIsRead(t *testing.T) {
 					}
 					var before, after runtime.MemStats
 					runtime.ReadMemStats(&before)
-					_, err := mcpclient.Connect(t.Context(), "http://mcp.test/mcp", &mcpclient.Options{
+					_, err := connectTo(t.Context(), "http://mcp.test/mcp", &mcpclient.Options{
 						Transport: f, ProtocolVersion: version, AcceptGzip: true,
 						Limits: mcpclient.Limits{Body: -1, Event: -1}, Retry: mcpclient.Retry{MaxTries: 1},
 					})

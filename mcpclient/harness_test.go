@@ -119,7 +119,7 @@ func connect(t *testing.T, link *mcptest.Link, opts mcpclient.Options) *mcpclien
 func tryConnect(t *testing.T, link *mcptest.Link, opts mcpclient.Options) (*mcpclient.Session, error) {
 	t.Helper()
 	opts.Transport = link.Transport
-	s, err := mcpclient.Connect(t.Context(), link.URL, &opts)
+	s, err := connectTo(t.Context(), link.URL, &opts)
 	if err == nil {
 		t.Cleanup(func() { require.NoError(t, s.Close()) })
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
-	"github.com/hawser-mcp/hawser/internal/verdict"
 	"github.com/hawser-mcp/hawser/streamablehttp"
 	"github.com/hawser-mcp/hawser/transport"
 )
@@ -65,6 +64,7 @@ func (s *Session) greet(ctx context.Context, sessions *begun, tries int) (*sessi
 	if err := s.confirm(ctx, state); err != nil {
 		return nil, err
 	}
+	s.negotiated(ctx, state)
 	return state, nil
 }
 
@@ -72,12 +72,12 @@ func (s *Session) greet(ctx context.Context, sessions *begun, tries int) (*sessi
 // never reply to it although the session works. So a 400, a 405, a JSON-RPC error or a missing
 // reply is only logged: the first request in the session shows whether the session works.
 func (s *Session) confirm(ctx context.Context, state *sessionState) error {
-	p := &posting{delivery: s.newDelivery(ctx, message{method: methodInitialized, params: []byte("{}")})}
-	p.state = state
+	p := s.newPosting(ctx, state, message{method: methodInitialized, params: []byte("{}")})
+	p.policy, p.origin = s.handshakeRetry(0), OriginNegotiation
 	if limit := p.timeouts.Try; limit <= 0 || limit > confirmTime {
 		p.timeouts.Try, p.once = confirmTime, true
 	}
-	err := s.repeat(&p.delivery, p, verdict.Situation{Fixed: true}, s.handshakeRetry(0))
+	err := p.do()
 	var status *HTTPError
 	switch kind := KindOf(err); {
 	case err == nil:

@@ -92,7 +92,8 @@ func (c *call) takeRequired() error {
 	default:
 		return errNoInputHere
 	}
-	if c.inputTo == nil {
+	to := c.inputTo()
+	if to == nil {
 		return nil
 	}
 	in, err := parseInput(&c.result.Common().Input)
@@ -101,7 +102,7 @@ func (c *call) takeRequired() error {
 	}
 	c.required = in
 	if c.manual {
-		*c.inputTo = in
+		*to = in
 	}
 	return nil
 }

@@ -64,7 +64,7 @@ func TestContextEndsConnectInEveryReply(t *testing.T) {
 		link := srv.InMemory(t)
 		stall(srv, method, where)
 		endedAfter(t, 3*time.Second, func(ctx context.Context) error {
-			_, err := mcpclient.Connect(ctx, link.URL, &mcpclient.Options{Transport: link.Transport})
+			_, err := connectTo(ctx, link.URL, &mcpclient.Options{Transport: link.Transport})
 			return err
 		})
 	})

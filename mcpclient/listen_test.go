@@ -279,7 +279,7 @@ func TestListenIsHonoredByCapabilities(t *testing.T) {
 			resp.Header.Del("Content-Length")
 			return resp, nil
 		})
-		s, err := mcpclient.Connect(t.Context(), link.URL, &mcpclient.Options{Transport: via})
+		s, err := connectTo(t.Context(), link.URL, &mcpclient.Options{Transport: via})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, s.Close()) })
 		l := listen(t, s, mcpclient.Filter{ToolsChanged: true, PromptsChanged: true, ResourcesChanged: true})
@@ -438,7 +438,7 @@ func TestListenCanceledAfterTheResourceWasTaken(t *testing.T) {
 			}
 			return resp, err
 		})
-		s, err := mcpclient.Connect(t.Context(), link.URL, &mcpclient.Options{Transport: via})
+		s, err := connectTo(t.Context(), link.URL, &mcpclient.Options{Transport: via})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, s.Close()) })
 		ctx, cancel := context.WithCancel(t.Context())

@@ -51,21 +51,30 @@ func setLevel(level mcp.LoggingLevel) message {
 }
 
 // restoreLevel sets the log level in a new legacy session, if one was set before.
-func (s *Session) restoreLevel(state *sessionState) {
+func (s *Session) restoreLevel(ctx context.Context, state *sessionState) {
 	level := s.level.Load()
 	if level == nil || state.modern() {
 		return
 	}
-	if err := s.newStateRequest(s.root, state, setLevel(*level), &wire.Empty{}).do(s.opts.Retry); err != nil {
+	if err := s.newStateRequest(ctx, state, setLevel(*level), &wire.Empty{}).do(s.opts.Retry); err != nil {
 		s.log.Warn("log level not restored", "error", brief(err))
 	}
 }
 
 // deliverLog passes a log message of a call to the handler at once.
 func (s *Session) deliverLog(ctx context.Context, params []byte) {
-	if s.opts.Handlers.Log == nil {
-		return
+	h := s.opts.Handlers.Log
+	switch {
+	case h == nil:
+	case s.incoming != nil:
+		s.receive(ctx, methodLog, append(json.RawMessage(nil), params...), s.handleLog)
+	default:
+		s.handleLog(ctx, params)
 	}
+}
+
+// handleLog decodes a log message and passes it to the handler.
+func (s *Session) handleLog(ctx context.Context, params json.RawMessage) {
 	if m, err := decodeLog(params); err == nil {
 		s.opts.Handlers.Log(ctx, s, m)
 	}
@@ -75,6 +84,10 @@ func (s *Session) deliverLog(ctx context.Context, params []byte) {
 func (s *Session) enqueueLog(params []byte) {
 	h := s.opts.Handlers.Log
 	if h == nil {
+		return
+	}
+	if s.incoming != nil {
+		s.enqueueReceive(methodLog, params, s.handleLog)
 		return
 	}
 	if m, err := decodeLog(params); err == nil {

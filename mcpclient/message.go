@@ -1,6 +1,9 @@
 package mcpclient
 
 import (
+	"fmt"
+	"iter"
+	"math"
 	"strconv"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -108,6 +111,64 @@ func (m *message) appendParams(b []byte, state *sessionState, meta bool, level *
 		b = append(appendComma(b), m.meta...)
 	}
 	return append(b, "}}"...)
+}
+
+// setMeta adds a member to the user's _meta, or replaces it.
+func (m *message) setMeta(key string, value []byte) error {
+	if reservedMeta(key) {
+		return fmt.Errorf("_meta key %q is set by the protocol", key)
+	}
+	if m.userMeta(key) != nil {
+		m.meta = withoutMember(m.meta, key)
+	}
+	if len(m.meta) > 0 {
+		m.meta = append(m.meta, ',')
+	}
+	m.meta = append(append(jsonrpc.AppendString(m.meta, key), ':'), value...)
+	return nil
+}
+
+// userMeta returns a member of the user's _meta, nil if there is none.
+func (m *message) userMeta(key string) (value []byte) {
+	if len(m.meta) == 0 {
+		return nil
+	}
+	for name, raw := range members(m.meta) {
+		if name == key {
+			value = raw
+		}
+	}
+	return value
+}
+
+// withoutMember returns a copy of the members of an object, without braces, except for one.
+func withoutMember(object []byte, without string) []byte {
+	rest := make([]byte, 0, len(object))
+	for name, raw := range members(object) {
+		if name == without {
+			continue
+		}
+		if len(rest) > 0 {
+			rest = append(rest, ',')
+		}
+		rest = append(append(jsonrpc.AppendString(rest, name), ':'), raw...)
+	}
+	return rest
+}
+
+// members yields the members of an object, which is given without its braces. The object is ours,
+// so it is valid.
+func members(object []byte) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		cur := jsonrpc.NewCursor(append(append([]byte{'{'}, object...), '}'), math.MaxInt)
+		cur.EnterObject()
+		for key, ok := cur.NextKey(); ok; key, ok = cur.NextKey() {
+			name := string(key)
+			if !yield(name, cur.Skip()) {
+				return
+			}
+		}
+	}
 }
 
 // appendComma adds a comma unless the next member is the first of its object.

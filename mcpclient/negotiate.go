@@ -145,7 +145,14 @@ func (s *Session) discover(ctx context.Context, version string, silence time.Dur
 	}
 	state.capabilities, state.server = result.Capabilities.ServerCapabilities, result.server()
 	state.instructions = string(result.Instructions)
+	s.negotiated(ctx, state)
 	return state, nil
+}
+
+func (s *Session) negotiated(ctx context.Context, state *sessionState) {
+	if s.observed() {
+		s.tell(ctx, Negotiated{Endpoint: s.Endpoint(), Era: state.era, ProtocolVersion: state.version})
+	}
 }
 
 // discoverResult is the result of server/discover. The server info belongs in _meta; pre-release
@@ -219,7 +226,7 @@ type greeting struct {
 func (s *Session) handshake(ctx context.Context, state *sessionState, g greeting, result any) error {
 	var raw json.RawMessage
 	r := s.newStateRequest(ctx, state, message{method: g.method, params: g.params}, &wire.RawResult{Out: &raw})
-	r.maxReply, r.onHeader = maxHandshake, g.onHeader
+	r.maxReply, r.onHeader, r.value, r.origin = maxHandshake, g.onHeader, &raw, OriginNegotiation
 	if limit := r.timeouts.Try; g.silence > 0 && (limit <= 0 || limit > g.silence) {
 		r.timeouts.Try, r.once = g.silence, true
 	}

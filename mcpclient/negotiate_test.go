@@ -368,7 +368,7 @@ func TestStatelessLegacyServer(t *testing.T) {
 		srv.Stateless = true
 		link := srv.InMemory(t)
 		onDiscover(srv, status(400, ""))
-		s, err := mcpclient.Connect(t.Context(), link.URL, &mcpclient.Options{Transport: link.Transport})
+		s, err := connectTo(t.Context(), link.URL, &mcpclient.Options{Transport: link.Transport})
 		require.NoError(t, err)
 		echoes(t, s)
 		require.NoError(t, s.Close())

@@ -59,7 +59,7 @@ func TestJoinedSessionIDs(t *testing.T) {
 				}
 				link := srv.InMemory(t)
 				rt := joining{link.Transport, header}
-				s, err := mcpclient.Connect(t.Context(), link.URL, &mcpclient.Options{Transport: rt})
+				s, err := connectTo(t.Context(), link.URL, &mcpclient.Options{Transport: rt})
 				require.Equal(t, works, err == nil, "%v", err)
 				if err != nil {
 					require.ErrorContains(t, err, "session ID")

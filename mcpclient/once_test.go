@@ -196,7 +196,7 @@ func TestNothingBelowRepeatsARequest(t *testing.T) {
 					var p plain
 					direct := transport.NewDirect(&transport.DirectOptions{TLSConfig: transporttest.TLSConfig(), NoProxy: true})
 					defer direct.Close()
-					s, err := mcpclient.Connect(t.Context(), serve(t, &p, method), &mcpclient.Options{
+					s, err := connectTo(t.Context(), serve(t, &p, method), &mcpclient.Options{
 						Transport: direct, ProtocolVersion: version,
 						Header: http.Header{"Idempotency-Key": {"one"}}, // which allows net/http to repeat the request
 					})

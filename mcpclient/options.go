@@ -36,10 +36,14 @@ type Options struct {
 	HeaderHook func(ctx context.Context, header http.Header) error
 	// Handlers receive the server's notifications and answer its requests.
 	Handlers Handlers
+	// Interceptors wrap the messages of the session and its recoveries. The first is the outermost.
+	Interceptors []Interceptor
 	// Logger receives log records of what the session does automatically, such as recovering,
 	// reconnecting and leaving out invalid tools. Nil disables logging. Tokens, session IDs and
 	// messages are never logged.
 	Logger *slog.Logger
+	// Observer receives the session's events. Nil means no observer.
+	Observer Observer
 	// EraCache remembers the era of each endpoint across sessions. If EraCache is nil, every
 	// Connect negotiates from scratch.
 	EraCache *EraCache
@@ -55,6 +59,10 @@ type Options struct {
 	// ConnectRetry replaces Retry for the requests that [Connect] sends. Each zero field takes its
 	// value from Retry. Later recoveries use Retry.
 	ConnectRetry Retry
+	// KeepAlive is how often the session pings a legacy server, at most once a second. If a ping is
+	// refused because the session is lost, or gets no answer, a recovery starts, so that later calls
+	// find a session that works. Modern servers have no ping. Zero or negative means no pings.
+	KeepAlive time.Duration
 	// Limits bounds what the server may send.
 	Limits Limits
 	// NoCookies drops the cookies that the server sets. By default the session keeps cookies until

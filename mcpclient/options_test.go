@@ -39,7 +39,7 @@ func TestConnectRefusesInvalidOptions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			row.opts.Transport = refuse
-			s, err := mcpclient.Connect(t.Context(), row.url, &row.opts)
+			s, err := connectTo(t.Context(), row.url, &row.opts)
 			require.Nil(t, s)
 			require.Equal(t, mcpclient.KindInvalid, failure(t, err).Kind, "%v", err)
 			require.True(t, unsent(err))
@@ -150,7 +150,7 @@ func TestInputIsNotChanged(t *testing.T) {
 		link := srv.InMemory(t)
 		opts := mcpclient.Options{Transport: link.Transport, Header: http.Header{"X-A": {"1"}}}
 		before := opts
-		s, err := mcpclient.Connect(t.Context(), link.URL, &opts)
+		s, err := connectTo(t.Context(), link.URL, &opts)
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, s.Close()) })
 		require.Equal(t, before.Header, opts.Header)
@@ -194,7 +194,7 @@ func TestDecoratorsMayWriteHeaders(t *testing.T) {
 			r.Header.Add("X-A", "2")
 			return link.Transport.RoundTrip(r)
 		})}
-		s, err := mcpclient.Connect(t.Context(), link.URL, &opts)
+		s, err := connectTo(t.Context(), link.URL, &opts)
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, s.Close()) })
 		for range 3 {

@@ -17,12 +17,18 @@ type list[T any] struct {
 	key    func(item *T) string // what identifies an item in the list
 	// learn remembers the items of a page and moves unusable ones to Invalid. If learn is nil, all
 	// items are usable.
-	learn func(s *Session, page *Page[T], modern bool)
+	learn func(ctx context.Context, s *Session, page *Page[T], from learning)
+}
+
+// learning says where the page that the session learns from comes from.
+type learning struct {
+	modern bool // the session is modern
+	server bool // the server sent the page, not an interceptor
 }
 
 var (
 	toolList = list[Tool]{
-		method: methodListTools, items: wire.List[Tool]{Member: "tools", Item: readTool}, learn: (*Session).learnTools,
+		method: methodListTools, items: wire.List[Tool]{Member: "tools", Item: readTool}, learn: learnTools,
 		key: func(t *Tool) string { return t.Name },
 	}
 	promptList = list[Prompt]{
@@ -97,20 +103,37 @@ func (s *Session) ListResourceTemplates(ctx context.Context, cursor *string, opt
 func (l *list[T]) page(ctx context.Context, s *Session, cursor *string, opts []CallOption) (*Page[T], error) {
 	d := &wire.Page[T]{List: &l.items}
 	c := s.newQuery(ctx, message{method: l.method, params: wire.PageParams(cursor)}, d, opts)
+	c.pager = l
 	if err := c.do(); err != nil {
 		return nil, err
 	}
-	page := publicPage(d)
-	if next := page.NextCursor; next != nil && *next == "" && !c.state.modern() {
+	return c.value.(*Page[T]), nil
+}
+
+func (l *list[T]) empty() any { return new(Page[T]) }
+
+// publish implements pager. It logs the invalid items. The session learns from the pages that the
+// server sent. From a page that an interceptor provided, it learns only if the server sent none, and
+// never that a tool is harmless.
+func (l *list[T]) publish(d *delivery, fromServer bool) any {
+	page, state := publicPage(d.result.(*wire.Page[T])), d.state
+	if state == nil {
+		state = d.s.now.Load()
+	}
+	if next := page.NextCursor; next != nil && *next == "" && !state.modern() {
 		page.NextCursor = nil // many legacy servers send "" on the last page
 	}
 	for _, item := range page.Invalid {
-		s.log.Warn("left out a list item that cannot be decoded", "method", l.method, "error", item.Err)
+		d.s.log.Warn("left out a list item that cannot be decoded", "method", l.method, "error", item.Err)
 	}
-	if l.learn != nil {
-		l.learn(s, page, c.state.modern())
+	if l.learn != nil && (fromServer || !d.has) {
+		l.learn(d.ctx, d.s, page, learning{state.modern(), fromServer})
 	}
-	return page, nil
+	if to, ok := d.value.(*Page[T]); ok {
+		*to = *page
+		return to
+	}
+	return page
 }
 
 // pages yields the pages of the list. It ends with an error if a page fails, if the server repeats

@@ -159,7 +159,7 @@ func TestHandlerThatNeverReturns(t *testing.T) {
 		add(srv, "ask", asking(elicit, aForm))
 		add(srv, "roots", asking(listRoots, nil))
 		link := srv.InMemory(t)
-		s, err := mcpclient.Connect(t.Context(), link.URL, &mcpclient.Options{
+		s, err := connectTo(t.Context(), link.URL, &mcpclient.Options{
 			Transport: link.Transport, Handlers: h, Timeouts: mcpclient.Timeouts{Close: 3 * time.Second},
 		})
 		require.NoError(t, err)

@@ -15,6 +15,19 @@ func (o Options) Format(f fmt.State, _ rune) { redact.Write(f, o.describe()) }
 // MarshalJSON returns what Format prints.
 func (o Options) MarshalJSON() ([]byte, error) { return redact.JSON(o.describe()) }
 
+// Format prints the method of the message, for every verb.
+func (o Outgoing) Format(f fmt.State, _ rune) { redact.Write(f, o.describe()) }
+
+// MarshalJSON returns what Format prints.
+func (o Outgoing) MarshalJSON() ([]byte, error) { return redact.JSON(o.describe()) }
+
+func (o Outgoing) describe() string {
+	if o.d == nil {
+		return "mcpclient.Outgoing()"
+	}
+	return "mcpclient.Outgoing(" + o.d.msg.method + ")"
+}
+
 func (o Options) describe() string {
 	return redact.Describe("mcpclient.Options", o, "ClientInfo", "ProtocolVersion")
 }

@@ -27,7 +27,10 @@ type progressCalls struct {
 }
 
 func (p *progressCalls) add(c *call) {
-	c.callbackSlot = make(chan struct{}, 1)
+	if c.callbackSlot == nil {
+		c.callbackSlot = make(chan struct{}, 1)
+	}
+	c.closed.Store(false)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.calls == nil {
@@ -35,6 +38,25 @@ func (p *progressCalls) add(c *call) {
 	}
 	c.msg.token = c.s.tokens.Add(1)
 	p.calls[c.msg.token] = c
+	if c.slotTaken {
+		<-c.callbackSlot
+		c.slotTaken = false
+	}
+}
+
+// await waits for a callback that an earlier run of the call left behind. An interceptor may start a
+// call over.
+func (p *progressCalls) await(c *call) error {
+	if c.callbackSlot == nil || c.slotTaken {
+		return nil
+	}
+	select {
+	case c.callbackSlot <- struct{}{}:
+		c.slotTaken = true
+		return nil
+	case <-c.s.root.Done():
+		return ErrClosed
+	}
 }
 
 // renew gives a call a new token. A call needs one because each try is a separate request.
@@ -58,6 +80,7 @@ func (p *progressCalls) remove(c *call) {
 	c.closed.Store(true)
 	select {
 	case c.callbackSlot <- struct{}{}:
+		c.slotTaken = true
 	case <-c.ctx.Done():
 	case <-c.s.root.Done():
 	}

@@ -15,7 +15,7 @@ func (s *Session) GetPrompt(ctx context.Context, name string, args map[string]st
 	c := s.newQuery(ctx, message{method: methodGetPrompt, name: name, hasName: true}, nil, opts)
 	var err error
 	c.msg.params, err = wire.PromptParams(name, args)
-	c.result, c.inputTo = result.decoder(c.keepRaw), &result.Input
+	c.result, c.value = result.decoder(c.keepRaw), result
 	return finish(c, result, err)
 }
 
@@ -43,6 +43,7 @@ func TemplateRef(uriTemplate string) mcp.ResourceReference {
 func (s *Session) Complete(ctx context.Context, params mcp.CompleteParams, opts ...CallOption) (*CompleteResult, error) {
 	result := new(CompleteResult)
 	c := s.newQuery(ctx, message{method: methodComplete}, result.decoder(), opts)
+	c.value = result
 	var err error
 	withContext := s.now.Load().version >= mcp.ProtocolVersion20250618
 	c.msg.params, err = wire.CompleteParams(params, withContext)

@@ -22,6 +22,7 @@ type streamReopener struct {
 
 	start  time.Duration // when the stream was last opened, on the session's clock
 	spoken bool          // a message has arrived since then
+	up     bool          // the server has accepted the stream since then
 	opened bool          // the server accepted the stream at least once
 	live   bool          // accepted, with no events missed since
 	missed error         // the loss to report once the stream is open again
@@ -41,7 +42,7 @@ type reopenable interface {
 // for good.
 func (r *streamReopener) run(stream reopenable) {
 	for r.ctx.Err() == nil && r.s.now.Load() == r.state {
-		r.start, r.spoken = r.s.watch.now(), false
+		r.start, r.spoken, r.up = r.s.watch.now(), false, false
 		err := stream.open(r.ctx)
 		if r.ctx.Err() != nil {
 			return
@@ -50,7 +51,6 @@ func (r *streamReopener) run(stream reopenable) {
 		if !again {
 			return
 		}
-		r.s.log.Debug("stream lost", "error", brief(err), "pause", pause)
 		r.wait(pause)
 	}
 }
@@ -79,8 +79,30 @@ func (r *streamReopener) miss(cause error) { r.live, r.missed = false, cause }
 // up to date.
 func (r *streamReopener) acknowledged() (missed error) {
 	missed, r.missed = r.missed, nil
-	r.opened, r.live = true, true
+	r.opened, r.live, r.up = true, true, true
 	return missed
+}
+
+// tellOpened reports a stream that the server accepted. missed is why notifications may have been
+// missed before, nil if none were. of is the subscription, nil for the shared stream.
+func (r *streamReopener) tellOpened(of *Subscription, missed error) {
+	if !r.s.observed() {
+		return
+	}
+	r.s.tell(r.ctx, StreamOpened{Endpoint: r.s.Endpoint(), Subscription: of})
+	if missed != nil {
+		r.s.tell(r.ctx, StreamGap{Endpoint: r.s.Endpoint(), Subscription: of, Cause: missed})
+	}
+}
+
+// tellLost reports a stream that ended, unless this side ended it. If final is set, the stream is
+// not opened again, unless the session state has changed.
+func (r *streamReopener) tellLost(of *Subscription, cause error, pause time.Duration, final bool) {
+	if r.s.observed() && r.ctx.Err() == nil {
+		r.s.tell(r.ctx, StreamLost{
+			Endpoint: r.s.Endpoint(), Subscription: of, Opened: r.up, Final: final && r.s.now.Load() == r.state, Wait: pause, Cause: cause,
+		})
+	}
 }
 
 // reopenInitial is the first pause before a stream is opened again.

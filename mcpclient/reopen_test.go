@@ -73,7 +73,7 @@ func TestListenThatCanNeverBeSent(t *testing.T) {
 		link := srv.InMemory(t)
 		never, n := errors.New("against the rules"), 0
 		listening := false
-		s, err := mcpclient.Connect(t.Context(), link.URL, &mcpclient.Options{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		s, err := connectTo(t.Context(), link.URL, &mcpclient.Options{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 			if !listening {
 				return link.Transport.RoundTrip(r)
 			}
@@ -102,7 +102,7 @@ func TestListenOutlivesAnUpgrade(t *testing.T) {
 		})
 		before, after := old.InMemory(t), now.InMemory(t)
 		var upgraded atomic.Bool
-		s, err := mcpclient.Connect(t.Context(), before.URL, &mcpclient.Options{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		s, err := connectTo(t.Context(), before.URL, &mcpclient.Options{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 			if !upgraded.Load() {
 				return before.Transport.RoundTrip(r)
 			}

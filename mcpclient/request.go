@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
@@ -20,15 +21,27 @@ func (s *Session) Ping(ctx context.Context, opts ...CallOption) error {
 	return s.newQuery(ctx, message{method: method}, &wire.Empty{}, opts).do()
 }
 
-// pingOn pings a session once.
-func (s *Session) pingOn(ctx context.Context, state *sessionState) error {
+// pingOn pings a session once. It calls judge with the outcome, before interceptors see it. judge is
+// not called if an interceptor refuses the ping.
+func (s *Session) pingOn(ctx context.Context, state *sessionState, judge func(err error)) {
+	r := s.newPing(ctx, state, pingPatience)
+	r.judge = judge
+	_ = r.do(once(s.opts.Retry))
+}
+
+// newPing returns a ping of a session. limit bounds each try.
+func (s *Session) newPing(ctx context.Context, state *sessionState, limit time.Duration) *stateRequest {
 	r := s.newStateRequest(ctx, state, message{method: methodPing}, &wire.Empty{})
-	if try := r.timeouts.Try; try <= 0 || try > pingPatience {
-		r.timeouts.Try = pingPatience
+	if try := r.timeouts.Try; try <= 0 || try > limit {
+		r.timeouts.Try = limit
 	}
-	policy := s.opts.Retry
+	return r
+}
+
+// once returns the policy without retries.
+func once(policy Retry) Retry {
 	policy.MaxTries = 1
-	return r.do(policy)
+	return policy
 }
 
 // Request sends a request with any JSON-RPC method. Use it for methods that have no function in
@@ -41,7 +54,7 @@ func (s *Session) pingOn(ctx context.Context, state *sessionState) error {
 func (s *Session) Request(ctx context.Context, method string, params any, opts ...CallOption) (json.RawMessage, error) {
 	var result json.RawMessage
 	c := s.newCall(ctx, message{method: method}, opts)
-	c.result = &wire.RawResult{Out: &result}
+	c.result, c.value = &wire.RawResult{Out: &result}, &result
 	var err error
 	if c.msg.params, err = wire.RequestParams(params, c.addMeta); err != nil {
 		c.fail(err)

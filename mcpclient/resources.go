@@ -16,7 +16,7 @@ import (
 func (s *Session) ReadResource(ctx context.Context, uri string, opts ...CallOption) (*ReadResourceResult, error) {
 	result := new(ReadResourceResult)
 	c := s.newQuery(ctx, message{method: methodReadResource, params: wire.URIParams(uri), name: uri, hasName: true}, nil, opts)
-	c.result, c.inputTo = result.decoder(c.keepRaw), &result.Input
+	c.result, c.value = result.decoder(c.keepRaw), result
 	return finish(c, result, nil)
 }
 

@@ -70,6 +70,10 @@ func (s *Session) repeat(d *delivery, from sender, q verdict.Situation, policy R
 		case !d.mayResend():
 			return d.failed(Kind(v.Kind), err)
 		}
+		if !d.announced {
+			d.retrying(v.Step, 0, err)
+		}
+		d.announced = false
 		d.past, d.last = d.past.And(d.last), verdict.NotRun
 	}
 }
@@ -92,11 +96,29 @@ func (d *delivery) pause(budget *retryBudget, v verdict.Verdict, refusal error) 
 	if !ok || d.endsWithin(pause) {
 		return d.failed(Kind(v.Kind), refusal)
 	}
-	d.s.log.Info("retrying request", "method", d.msg.method, "tries", d.tries, "pause", pause, "error", brief(refusal))
+	d.announced = true
+	d.retrying(v.Step, pause, refusal)
 	if ended := d.s.sleep(d.ctx, pause); ended != nil {
 		return d.over(withCause(refusal, ended))
 	}
 	return nil
+}
+
+// retrying tells that the message is about to be sent again after the pause. step is what the retry
+// table demands before that.
+func (d *delivery) retrying(step verdict.Step, pause time.Duration, cause error) {
+	if d.s.observed() {
+		d.s.tell(d.ctx, Retrying{
+			Endpoint: d.s.Endpoint(), Method: d.msg.method, Name: d.msg.name, Tries: d.tries,
+			Reason: retryReasons[step], Wait: pause, Cause: cause,
+		})
+	}
+}
+
+// retryReasons are the values of Retrying.Reason.
+var retryReasons = map[verdict.Step]string{
+	verdict.StepWait: "wait", verdict.StepRecover: "session", verdict.StepProbe: "session", verdict.StepVersion: "version",
+	verdict.StepAuthorize: "authorization", verdict.StepTools: "tools",
 }
 
 // pauseAgain waits before another recovery for the same message. The pause keeps a server that
@@ -158,16 +180,17 @@ const repairPatience = 2 * time.Second
 func (s *Session) renew(d *delivery, budget *retryBudget, v verdict.Verdict, refusal error) error {
 	kind, why := Kind(v.Kind), s.recoverWhy(v)
 	if !v.Confirms && !d.mayResend() {
-		s.repair(d, why)
+		s.repair(d, why, refusal)
 		return d.failed(kind, refusal)
 	}
 	ctx, cancel := d.bounded()
 	defer cancel()
-	pinged, err := s.recover(ctx, d.state.generation, why)
+	pinged, err := s.recover(ctx, d.state.generation, why, refusal)
 	switch alive := errors.Is(err, errSessionAlive); {
 	case alive && kind == KindAuthRequired && s.mayAuthorize(d):
 		return s.reauthorize(d, v, refusal)
 	case v.Doubtful && err != nil && v.Else == verdict.StepWait && ctx.Err() == nil && s.root.Err() == nil:
+		v.Step = v.Else
 		return d.pause(budget, v, refusal)
 	case alive:
 		return d.failed(kind, refusal)
@@ -202,12 +225,12 @@ func (s *Session) renew(d *delivery, budget *retryBudget, v verdict.Verdict, ref
 
 // repair starts a recovery for a call that has its answer, and waits for it at most
 // [repairPatience].
-func (s *Session) repair(d *delivery, why reason) {
+func (s *Session) repair(d *delivery, why reason, refusal error) {
 	bounded, stop := d.bounded()
 	defer stop()
 	ctx, cancel := context.WithTimeout(bounded, repairPatience)
 	defer cancel()
-	_, _ = s.recover(ctx, d.state.generation, why) // the call has its answer, so the outcome does not matter
+	_, _ = s.recover(ctx, d.state.generation, why, refusal) // the call has its answer, so the outcome does not matter
 }
 
 // retryCeiling bounds the wait between two tries.

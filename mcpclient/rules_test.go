@@ -86,7 +86,7 @@ func TestInitializeIsNeverCancelled(t *testing.T) {
 			link := srv.InMemory(t)
 			for _, after := range []time.Duration{time.Second, time.Hour} { // before and after the timeout
 				ctx, cancel := context.WithTimeout(t.Context(), after)
-				_, err := mcpclient.Connect(ctx, link.URL, &mcpclient.Options{Transport: link.Transport})
+				_, err := connectTo(ctx, link.URL, &mcpclient.Options{Transport: link.Transport})
 				cancel()
 				require.Error(t, err)
 			}

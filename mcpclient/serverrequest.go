@@ -1,6 +1,7 @@
 package mcpclient
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,7 +12,6 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/hawser-mcp/hawser/internal/fileroot"
-	"github.com/hawser-mcp/hawser/internal/verdict"
 )
 
 // answerer calls the handler of one server request and encodes its answer.
@@ -40,42 +40,46 @@ func badParams(err error) *refusal {
 	return &refusal{code: CodeInvalidParams, reason: strings.ToValidUTF8(text[:min(len(text), maxRefusal)], "")}
 }
 
-// prepare decodes a server request of either era and finds its handler. The returned answerer keeps
-// a reference to params. The error is a *refusal.
-func (s *Session) prepare(method string, params json.RawMessage, version string) (answerer, error) {
+// findHandler decodes a server request of either era and finds its handler. The result keeps a
+// reference to params. The error is a *refusal.
+func (s *Session) findHandler(method string, params json.RawMessage, version string) (r handledRequest, err error) {
 	h := &s.opts.Handlers
 	switch {
 	case s.now.Load() == nil:
-		return nil, errTooEarly
+		return r, errTooEarly
 	case method == methodElicit && (h.ElicitForm != nil || h.ElicitURL != nil):
 		return s.prepareElicitation(params, version)
 	case method == methodSample && (h.Sample != nil || h.SampleWithTools != nil):
 		return s.prepareSample(params, version)
 	case method == methodListRoots && h.Roots != nil:
-		return s.answerRoots, nil
+		return handledRequest{answer: s.answerRoots, check: checkRoots}, nil
 	}
-	return nil, &refusal{CodeMethodNotFound, fmt.Sprintf("this client does not support %q", method[:min(len(method), maxRequestMethod)])}
+	return r, &refusal{CodeMethodNotFound, fmt.Sprintf("this client does not support %q", method[:min(len(method), maxRequestMethod)])}
 }
 
-func (s *Session) prepareElicitation(params json.RawMessage, version string) (answerer, error) {
+func (s *Session) prepareElicitation(params json.RawMessage, version string) (r handledRequest, err error) {
 	form, link, err := decodeElicitation(params, version)
 	if err != nil {
-		return nil, badParams(err)
+		return r, badParams(err)
 	}
 	h := &s.opts.Handlers
 	switch {
 	case form != nil && h.ElicitForm != nil:
-		return func(ctx context.Context) (json.RawMessage, error) {
+		r.answer = func(ctx context.Context) (json.RawMessage, error) {
 			res, err := h.ElicitForm(ctx, s, form)
 			return s.encodeElicitation(form, res, err)
-		}, nil
+		}
 	case link != nil && h.ElicitURL != nil:
-		return func(ctx context.Context) (json.RawMessage, error) {
+		r.answer = func(ctx context.Context) (json.RawMessage, error) {
 			res, err := s.elicitURL(ctx, link)
 			return s.encodeElicitation(nil, res, err)
-		}, nil
+		}
+	default:
+		return r, badParams(errMode)
 	}
-	return nil, badParams(errMode)
+	r.declined = func() (json.RawMessage, error) { return s.encodeElicitation(form, nil, ErrRejected) }
+	r.check = func(answer json.RawMessage) (json.RawMessage, error) { return s.checkElicitation(form, answer) }
+	return r, nil
 }
 
 var (
@@ -134,10 +138,10 @@ func (r *FormRequest) content(filled any) (json.RawMessage, error) {
 	return data, r.Form.Validate(json.RawMessage(data))
 }
 
-func (s *Session) prepareSample(params json.RawMessage, version string) (answerer, error) {
+func (s *Session) prepareSample(params json.RawMessage, version string) (handledRequest, error) {
 	r, err := decodeSample(params)
 	if err != nil {
-		return nil, badParams(err)
+		return handledRequest{}, badParams(err)
 	}
 	h := &s.opts.Handlers
 	handler := h.Sample
@@ -145,9 +149,9 @@ func (s *Session) prepareSample(params json.RawMessage, version string) (answere
 		handler = h.SampleWithTools
 	}
 	if handler == nil {
-		return nil, badParams(errNoTools)
+		return handledRequest{}, badParams(errNoTools)
 	}
-	return func(ctx context.Context) (json.RawMessage, error) {
+	answer := func(ctx context.Context) (json.RawMessage, error) {
 		res, err := handler(ctx, s, r)
 		switch {
 		case err != nil:
@@ -156,7 +160,9 @@ func (s *Session) prepareSample(params json.RawMessage, version string) (answere
 			return nil, errNoReply
 		}
 		return r.encodeResult(res, version)
-	}, nil
+	}
+	check := func(answer json.RawMessage) (json.RawMessage, error) { return r.checkSample(answer, version) }
+	return handledRequest{answer: answer, check: check}, nil
 }
 
 func (s *Session) answerRoots(ctx context.Context) (json.RawMessage, error) {
@@ -164,22 +170,24 @@ func (s *Session) answerRoots(ctx context.Context) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := fileroot.Check(roots); err != nil {
-		return nil, err
-	}
-	return json.Marshal(map[string]any{"roots": append([]mcp.Root{}, roots...)})
+	return encodeRoots(roots)
 }
 
-// PanicError is the error of a server request whose handler panicked.
+// PanicError is the error of a server request whose handler panicked, or of a message of the session
+// itself whose [Interceptor] panicked.
 type PanicError struct {
 	// Value is the value of the panic.
 	Value any
 	// Stack is the stack trace of its goroutine.
 	Stack []byte
+
+	who string // "" means a handler
 }
 
 // Error returns a text that includes the value of the panic.
-func (e *PanicError) Error() string { return fmt.Sprintf("a handler panicked: %v", e.Value) }
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("%s panicked: %v", cmp.Or(e.who, "a handler"), e.Value)
+}
 
 // errGone is the error of a handler that called runtime.Goexit.
 var errGone = errors.New("the handler ended its goroutine")
@@ -217,6 +225,5 @@ func (s *Session) RootsChanged(ctx context.Context) error {
 	case s.now.Load().modern():
 		return nil
 	}
-	p := &posting{delivery: s.newDelivery(ctx, message{method: methodRootsChanged})}
-	return s.repeat(&p.delivery, p, verdict.Situation{}, s.opts.Retry)
+	return s.newPosting(ctx, nil, message{method: methodRootsChanged}).do()
 }

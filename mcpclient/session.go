@@ -1,7 +1,6 @@
 package mcpclient
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"sync/atomic"
@@ -37,7 +36,7 @@ type Session struct {
 	ids        atomic.Int64                 // the last request ID that was used
 	tokens     atomic.Int64                 // the last progress token that was used
 	level      atomic.Pointer[mcp.LoggingLevel]
-	recovery   singleflight.Group[recovery]
+	recovery   singleflight.Group[*Recovery]
 	pings      pings
 	doubts     doubts
 	watch      watch
@@ -51,6 +50,12 @@ type Session struct {
 	urls       urlElicitations
 	subscribed subscribedResources
 
+	// The interceptors; nil if there are none.
+	outgoing   OutgoingFunc
+	incoming   IncomingFunc
+	recovering RecoveryFunc
+
+	observation observation
 	authorizing singleflight.Group[struct{}]
 
 	// root ends with Close. It is the parent of the contexts of handlers and of everything that the
@@ -60,6 +65,7 @@ type Session struct {
 	owned   owned
 	notices notices
 	closer  closer
+	failure error // of Connect; nil if it succeeded
 }
 
 // sessionState is the protocol state between two recoveries. It is immutable and is replaced as a
@@ -80,35 +86,6 @@ func (state *sessionState) modern() bool { return state.era == EraModern }
 
 // inSession reports whether requests carry a session ID. Only then can the server lose the session.
 func (state *sessionState) inSession() bool { return state.http.ID() != "" }
-
-// State says what a session is currently doing.
-type State uint8
-
-const (
-	// StateReady: calls go to the server.
-	StateReady State = iota
-	// StateRecovering: the server lost the session, and a new one is being started. Calls that need
-	// it wait.
-	StateRecovering
-	// StateClosed: Close was called.
-	StateClosed
-)
-
-var stateNames = map[State]string{StateReady: "ready", StateRecovering: "recovering"}
-
-// String returns "ready", "recovering" or "closed".
-func (s State) String() string { return cmp.Or(stateNames[s], "closed") }
-
-// State returns what the session is currently doing.
-func (s *Session) State() State {
-	switch {
-	case s.root.Err() != nil:
-		return StateClosed
-	case s.recovery.Running():
-		return StateRecovering
-	}
-	return StateReady
-}
 
 // Endpoint returns the URL of the server without its query, which may hold secrets.
 func (s *Session) Endpoint() string { return s.conn.Endpoint() }

@@ -19,7 +19,7 @@ func TestLifeOfASession(t *testing.T) {
 		srv.Resources = []mcptest.Resource{{URI: "file:///a b", Name: "a", Text: "alpha"}, {URI: "file:///ü", Name: "u", Text: "umlaut"}}
 		srv.Prompts = []mcptest.Prompt{{Name: "ask", Text: "Tell me about "}}
 		link := srv.InMemory(t)
-		s, err := mcpclient.Connect(t.Context(), link.URL, &mcpclient.Options{
+		s, err := connectTo(t.Context(), link.URL, &mcpclient.Options{
 			Transport: link.Transport, ClientInfo: mcp.Implementation{Name: "tester", Version: "3"},
 		})
 		require.NoError(t, err)

@@ -1,6 +1,7 @@
 package mcpclient
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -21,6 +22,7 @@ type sharedReopener struct {
 
 	cancel    context.CancelFunc    // ends the stream
 	refused   int                   // GETs refused in a row in a session that is alive
+	late      error                 // why the stream opens late, if the handlers do not learn of it as missed events
 	cursor    streamablehttp.Cursor // of a GET stream
 	subscribe subscriptionStream    // of a modern session
 }
@@ -31,7 +33,7 @@ func newSharedReopener(s *Session, state *sessionState) *sharedReopener {
 	k.ctx, k.cancel = context.WithCancel(s.root)
 	k.subscribe = subscriptionStream{
 		r: &k.streamReopener, filter: s.opts.Handlers.filter(),
-		acknowledged: func(Filter) { k.acknowledge() }, notified: s.enqueueNotification,
+		acknowledged: func(Filter) { k.acknowledge() }, notified: s.enqueueNotification, origin: OriginSession,
 	}
 	return k
 }
@@ -57,9 +59,14 @@ func (k *sharedReopener) open(ctx context.Context) error {
 // acknowledge notes that the server accepted the stream.
 func (k *sharedReopener) acknowledge() {
 	k.s.shared.suspected.Store(false)
-	k.s.shared.accepted.Store(true)
+	if k.s.shared.accepted.Swap(true) && !k.opened {
+		k.late = ErrSessionLost // the stream of an earlier session state was open
+	}
 	k.refused = 0
-	if missed := k.acknowledged(); missed != nil {
+	missed := k.acknowledged()
+	k.tellOpened(nil, cmp.Or(missed, k.late))
+	k.late = nil
+	if missed != nil {
 		k.s.missedEvents(missed)
 	}
 	k.s.shared.note(k, func(st *sharedStatus) {
@@ -77,17 +84,18 @@ func (k *sharedReopener) ended(err error) (time.Duration, bool) {
 	if end == streamUnsupported && k.s.shared.accepted.Load() {
 		end = streamOver // the server did have the stream before, perhaps in another session
 	}
-	switch end {
-	case streamRetryable:
+	if end == streamRetryable {
 		return k.lost(err), true
+	}
+	k.tellLost(nil, err, 0, true)
+	switch end {
 	case streamOver:
 		k.s.shared.note(k, func(st *sharedStatus) { st.open, st.over = false, err })
 	case streamUnsupported:
 		k.s.shared.refuse(err)
-	case streamMoved:
+	case streamMoved, streamRetryable:
 		return 0, false
 	}
-	k.s.log.Debug("shared stream ended", "error", brief(err), "unsupported", end == streamUnsupported)
 	if end == streamOver && k.ctx.Err() == nil || end == streamUnsupported && k.missed != nil {
 		k.s.enqueueMissed(MissedEvents{Ended: true})
 	}
@@ -103,13 +111,17 @@ func (k *sharedReopener) lost(err error) time.Duration {
 	missed := !resumable && (k.live || !k.opened && (maybeOpen || k.s.shared.accepted.Load()))
 	if missed {
 		k.miss(err)
+	} else if !k.opened {
+		k.late = err
 	}
+	pause := k.paced(k.cursor.Retry())
+	k.tellLost(nil, err, pause, false)
 	k.s.shared.note(k, func(st *sharedStatus) {
 		if st.open, st.failed = false, err; missed {
 			st.losses, st.lost = st.losses+1, err
 		}
 	})
-	return k.paced(k.cursor.Retry())
+	return pause
 }
 
 // missedEvents reports to the handlers, and to the subscriptions that use the shared stream, that
@@ -125,7 +137,7 @@ func (s *Session) missedEvents(cause error) {
 func (k *sharedReopener) judge(err error) streamEnd {
 	if k.state.modern() {
 		switch {
-		case err == nil: // the server completed the subscription
+		case err == nil, KindOf(err) == KindRefused: // the server completed the subscription, or an interceptor refused it
 			return streamOver
 		case retryable(err) || k.s.unauthorized(err) != nil:
 			return streamRetryable
@@ -148,7 +160,7 @@ func (k *sharedReopener) judge(err error) streamEnd {
 		return streamOver
 	case errors.As(err, &link):
 		return streamRetryable // whatever the cause, the server did not refuse
-	case errors.As(err, &protocol) && k.lostInDoubt():
+	case errors.As(err, &protocol) && k.lostInDoubt(err):
 		return streamMoved
 	case errors.As(err, &protocol):
 		return streamUnsupported // a web page instead of a stream
@@ -170,7 +182,7 @@ func (k *sharedReopener) judgeStatus(e *streamablehttp.HTTPError) streamEnd {
 		}
 		// The session may be gone. If no calls are made, nothing else would notice that. After a
 		// recovery, the next generation opens a new stream.
-		_, err := k.s.recover(k.ctx, k.state.generation, sessionSuspected)
+		_, err := k.s.recover(k.ctx, k.state.generation, sessionSuspected, e)
 		switch {
 		case errors.Is(err, errSessionAlive):
 			return k.refusedAlive(e)
@@ -178,24 +190,24 @@ func (k *sharedReopener) judgeStatus(e *streamablehttp.HTTPError) streamEnd {
 			return streamMoved
 		}
 		return streamRetryable
-	case (class == httpstatus.Conflict || class.Transient() && verdict.NamesSession(e.Preview)) && k.lostInDoubt():
+	case (class == httpstatus.Conflict || class.Transient() && verdict.NamesSession(e.Preview)) && k.lostInDoubt(e):
 		return streamMoved
 	case class.Transient():
 		return streamRetryable
 	case class == httpstatus.Conflict:
 		return streamRetryable // the server has not noticed yet that the last stream is gone
-	case class == httpstatus.Unsupported && k.lostInDoubt():
+	case class == httpstatus.Unsupported && k.lostInDoubt(e):
 		return streamMoved
 	case class == httpstatus.Unsupported:
 		return streamUnsupported
 	}
 	if e.Status == http.StatusUnauthorized && len(e.Challenges) == 0 && k.state.inSession() && !k.s.shared.suspected.Swap(true) {
 		// Some servers answer 401 without a challenge when they have lost the session.
-		if _, err := k.s.recover(k.ctx, k.state.generation, accessSuspected); err == nil {
+		if _, err := k.s.recover(k.ctx, k.state.generation, accessSuspected, e); err == nil {
 			return streamMoved
 		}
 	}
-	if e.Status != http.StatusUnauthorized && len(e.Challenges) == 0 && k.lostInDoubt() {
+	if e.Status != http.StatusUnauthorized && len(e.Challenges) == 0 && k.lostInDoubt(e) {
 		return streamMoved
 	}
 	if k.s.unauthorized(e) != nil {
@@ -222,11 +234,11 @@ func (k *sharedReopener) refusedAlive(e *streamablehttp.HTTPError) streamEnd {
 
 // lostInDoubt examines the session after a refusal of a stream that was open, if a ping is due. It
 // reports whether another session replaced the lost one.
-func (k *sharedReopener) lostInDoubt() bool {
+func (k *sharedReopener) lostInDoubt(cause error) bool {
 	if !k.opened || !k.state.inSession() || !k.s.mayProbe(k.state) {
 		return false
 	}
-	_, err := k.s.recover(k.ctx, k.state.generation, sessionDoubted)
+	_, err := k.s.recover(k.ctx, k.state.generation, sessionDoubted, cause)
 	return err == nil
 }
 

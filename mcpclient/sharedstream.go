@@ -202,12 +202,24 @@ var errNoSharedStream = errors.New("the shared stream was not open yet")
 // call. Some servers send such requests on the shared stream. If the stream is not open yet, they
 // lose the request and never answer the call.
 func (s *Session) awaitShared(c *call) error {
-	state, shared := c.state, &s.shared
-	if state.modern() || shared.tried.Load() >= state.generation || !s.opts.Handlers.answerRequests() || !c.mayCauseRequests() {
+	if !s.sharedPending(c.state) || !c.mayCauseRequests() {
 		return nil
 	}
 	ctx, cancel := c.bounded()
 	defer cancel()
+	return s.awaitTried(ctx, c.state)
+}
+
+// sharedPending reports whether calls that may cause requests of the server have to wait for the
+// shared stream.
+func (s *Session) sharedPending(state *sessionState) bool {
+	return !state.modern() && s.shared.tried.Load() < state.generation && s.opts.Handlers.answerRequests()
+}
+
+// awaitTried waits until the session has tried to open the shared stream in this state, or the state
+// was replaced.
+func (s *Session) awaitTried(ctx context.Context, state *sessionState) error {
+	shared := &s.shared
 	timer := time.NewTimer(sharedWait)
 	defer timer.Stop()
 	for {

@@ -389,7 +389,7 @@ func TestSharedStreamAfterALocalFailure(t *testing.T) {
 					}
 					return inner.RoundTrip(r)
 				})
-				s, err := mcpclient.Connect(t.Context(), link.URL, &mcpclient.Options{Transport: via, Handlers: d.handlers()})
+				s, err := connectTo(t.Context(), link.URL, &mcpclient.Options{Transport: via, Handlers: d.handlers()})
 				require.NoError(t, err)
 				t.Cleanup(func() { require.NoError(t, s.Close()) })
 				synctest.Wait()

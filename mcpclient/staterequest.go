@@ -15,28 +15,52 @@ import (
 // server sends for the request.
 type stateRequest struct {
 	delivery
-	result   wire.Decoder
+	policy   Retry
 	onHeader func(http.Header) // called with the header of each reply; may be nil
 	maxReply int64             // a limit stricter than Limits.Body; 0 for none
+	// judge is called with the outcome before interceptors see it; may be nil. What the outcome
+	// proves must not depend on them.
+	judge func(err error)
 }
 
 // newStateRequest returns a request in the given session state. Timeouts.Try bounds each try.
 func (s *Session) newStateRequest(ctx context.Context, state *sessionState, msg message, result wire.Decoder) *stateRequest {
-	r := &stateRequest{delivery: s.newDelivery(ctx, msg), result: result}
-	r.state = state
+	r := &stateRequest{delivery: s.newDelivery(ctx, msg)}
+	r.state, r.result, r.origin = state, result, OriginSession
 	return r
 }
 
 // do sends the request and retries it according to policy. The error is an *Error.
 func (r *stateRequest) do(policy Retry) error {
-	return r.s.repeat(&r.delivery, r, verdict.Situation{Fixed: true}, policy)
+	r.policy = policy
+	return r.run(r)
+}
+
+// reply does the same as do, but returns the error of the server's reply, whatever interceptors made of
+// it. If an interceptor refused the request, reply returns that refusal.
+func (r *stateRequest) reply(policy Retry) (err error) {
+	judged := false
+	r.judge = func(outcome error) { err, judged = outcome, true }
+	if refusal := r.do(policy); !judged {
+		err = refusal
+	}
+	return err
+}
+
+// perform implements performer.
+func (r *stateRequest) perform(ctx context.Context) error {
+	r.ctx = ctx
+	err := r.s.repeat(&r.delivery, r, verdict.Situation{Fixed: true}, r.policy)
+	if r.judge != nil {
+		r.judge(err)
+	}
+	return err
 }
 
 func (r *stateRequest) try() error {
 	r.msg.id = r.s.nextID()
-	r.Owner = &r.delivery
 	return r.send(&streamablehttp.Request{
-		ID: r.msg.id, Method: r.msg.method, Body: r.msg.encode(r.state, r.s.level.Load()),
+		ID: r.msg.id, Method: r.msg.method, Header: r.header, Body: r.msg.encode(r.state, r.s.level.Load()),
 		OnHeader: r.onHeader, MaxReply: r.maxReply,
 	}, r)
 }
@@ -89,6 +113,25 @@ func (r *stateRequest) Request(method string, id, _ []byte) error {
 type posting struct {
 	delivery
 	response []byte // the whole message, if it is a response
+	policy   Retry
+	fixed    bool // it belongs to the session state in delivery.state
+}
+
+// newPosting returns a notification. It belongs to the given session state, or to the current one
+// if state is nil.
+func (s *Session) newPosting(ctx context.Context, state *sessionState, msg message) *posting {
+	p := &posting{delivery: s.newDelivery(ctx, msg), policy: s.opts.Retry, fixed: state != nil}
+	p.state = state
+	return p
+}
+
+// do sends the message and retries it. The error is an *Error.
+func (p *posting) do() error { return p.run(p) }
+
+// perform implements performer.
+func (p *posting) perform(ctx context.Context) error {
+	p.ctx = ctx
+	return p.s.repeat(&p.delivery, p, verdict.Situation{Fixed: p.fixed}, p.policy)
 }
 
 func (p *posting) try() error {
@@ -96,7 +139,7 @@ func (p *posting) try() error {
 	if body == nil {
 		body = p.msg.encode(p.state, p.s.level.Load())
 	}
-	return p.send(&streamablehttp.Request{Method: p.msg.method, Body: body}, nil)
+	return p.send(&streamablehttp.Request{Method: p.msg.method, Header: p.header, Body: body}, nil)
 }
 
 // post sends the response to one server request. Its context has the values of stream but does not
@@ -106,9 +149,9 @@ func (s *Session) post(stream context.Context, state *sessionState, method strin
 	defer cancel()
 	stop := context.AfterFunc(s.root, cancel)
 	defer stop()
-	p := &posting{delivery: s.newDelivery(ctx, message{method: method}), response: body}
-	p.state, p.repeatable = state, false
-	if err := s.repeat(&p.delivery, p, verdict.Situation{Fixed: true}, s.opts.Retry); err != nil {
+	p := s.newPosting(ctx, state, message{method: method})
+	p.response, p.repeatable, p.origin = body, false, OriginSession
+	if err := p.do(); err != nil {
 		s.log.Debug("answer to the server not delivered", "method", method, "error", brief(err))
 	}
 }

@@ -158,7 +158,7 @@ func (t *subscribedResources) add(ctx context.Context, s *Session, state *sessio
 		if r.generation == state.generation {
 			return nil
 		}
-		c := s.newQuery(ctx, message{method: methodSubscribe, params: wire.URIParams(uri)}, &wire.Empty{}, nil)
+		c := s.newQuery(ctx, message{method: methodSubscribe, params: wire.URIParams(uri)}, &wire.Empty{}, []CallOption{bySession})
 		err := c.do()
 		switch {
 		case err == nil:

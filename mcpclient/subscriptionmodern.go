@@ -48,6 +48,13 @@ func (m *modernSubscription) open(ctx context.Context) error {
 
 // ended implements reopenable.
 func (m *modernSubscription) ended(err error) (pause time.Duration, again bool) {
+	pause, again = m.judge(err)
+	m.l.tellLost(m.l, err, pause, !again)
+	return pause, again
+}
+
+// judge does what ended does, except for the event.
+func (m *modernSubscription) judge(err error) (pause time.Duration, again bool) {
 	l := m.l
 	switch {
 	case m.none:
@@ -62,7 +69,7 @@ func (m *modernSubscription) ended(err error) (pause time.Duration, again bool) 
 	}
 	if _, refused := refusedVersion(err); refused && !l.versioned {
 		l.versioned = true
-		if _, failed := l.s.recover(l.ctx, l.state.generation, versionRefused); failed == nil {
+		if _, failed := l.s.recover(l.ctx, l.state.generation, versionRefused, err); failed == nil {
 			return 0, false
 		}
 	}
@@ -90,7 +97,7 @@ func (l *Subscription) judge(err error) (pause time.Duration, end *ListenError) 
 	}
 	pause = l.paced(0, false)
 	switch {
-	case !retryable(err):
+	case !retryable(err), KindOf(err) == KindRefused: // by the server, or by an interceptor
 		return 0, &ListenError{EndRefused, err}
 	case l.opened && l.opts.once:
 		return 0, &ListenError{EndLost, err}

@@ -66,7 +66,11 @@ func (l *Subscription) agreed(honored Filter) {
 	l.mu.Unlock()
 	l.tries, l.authorized, l.versioned = 0, 0, false
 	first := !l.opened
-	if missed := l.acknowledged(); missed != nil {
+	missed := l.acknowledged()
+	if l.state.modern() { // otherwise the stream is the shared one
+		l.tellOpened(l, missed)
+	}
+	if missed != nil {
 		l.missedEvents(missed)
 	}
 	if first {

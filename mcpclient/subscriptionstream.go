@@ -27,7 +27,9 @@ type subscriptionStream struct {
 	acknowledged func(honored Filter)
 	// notified is called for each later notification.
 	notified func(method string, params []byte)
+	origin   Origin // why the stream is opened
 
+	opening  *opening // nil if there are no interceptors
 	id       int64
 	cancel   context.CancelCauseFunc
 	timeout  *time.Timer // for the acknowledgment; nil if there is no timeout
@@ -45,14 +47,25 @@ func (l *subscriptionStream) open(parent context.Context) error {
 	defer cancel(nil)
 	l.cancel, l.agreed = cancel, false
 	s := l.r.s
+	l.id = s.nextID()
+	msg, header := message{method: methodListen, params: l.filter.params(), id: l.id}, http.Header(nil)
+	l.opening = nil
+	if s.outgoing != nil {
+		seen, o, err := l.announce(parent, ctx, msg)
+		if err != nil {
+			return err
+		}
+		ctx, l.opening, msg, header = seen, o, o.msg, o.header
+	}
 	if limit := s.opts.Timeouts.Try; limit > 0 {
 		l.timeout = time.AfterFunc(limit, func() { cancel(&TimeoutError{What: TimeoutTry, After: limit}) })
 		defer l.timeout.Stop()
 	}
-	l.id = s.nextID()
-	msg := message{method: methodListen, params: l.filter.params(), id: l.id}
-	req := streamablehttp.Request{ID: msg.id, Method: msg.method, Body: msg.encode(l.r.state, s.level.Load()), Cancel: cancel}
+	req := streamablehttp.Request{ID: msg.id, Method: msg.method, Header: header, Body: msg.encode(l.r.state, s.level.Load()), Cancel: cancel}
 	err := s.conn.Call(ctx, l.r.state.http, &req, l)
+	if l.opening != nil {
+		err = l.opening.end(err)
+	}
 	if err != nil && l.canceled.Load() {
 		return errCancelledByServer
 	}
@@ -92,6 +105,9 @@ func (l *subscriptionStream) Notification(method string, params []byte) {
 			l.timeout.Stop()
 		}
 		l.agreed = true
+		if l.opening != nil && !l.opening.agree() {
+			return
+		}
 		l.acknowledged(readFilter(member(params, "notifications")))
 	case method == methodAcknowledged:
 	case !l.agreed:

@@ -56,7 +56,7 @@ func TestContextEndsConnect(t *testing.T) {
 				hangOn(srv, stage)
 				link.Network.Stall(stage == "dial")
 				e := endedAfter(t, patience, func(ctx context.Context) error {
-					_, err := mcpclient.Connect(ctx, link.URL, &mcpclient.Options{Transport: link.Transport})
+					_, err := connectTo(ctx, link.URL, &mcpclient.Options{Transport: link.Transport})
 					return err
 				})
 				require.Contains(t, e.Method, "connect")

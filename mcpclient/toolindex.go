@@ -24,6 +24,8 @@ type listedTool struct {
 type toolIndex struct {
 	mu    sync.RWMutex
 	tools map[string]*listedTool // guarded by mu
+	// definitions are those of all listed tools, if there is an observer of their changes.
+	definitions map[string]definition // guarded by mu
 
 	schemas toolSchemas
 }
@@ -37,13 +39,14 @@ func (x *toolIndex) lookup(name string) *listedTool {
 
 // learnTools remembers the tools of a page. It moves tools that must not be used from Items to
 // Invalid.
-func (s *Session) learnTools(page *Page[Tool], modern bool) {
+func learnTools(ctx context.Context, s *Session, page *Page[Tool], from learning) {
 	x, tools := &s.tools, page.Items
 	kept := tools[:0]
 	for i := range tools {
 		t := &tools[i]
-		info := &listedTool{hintsSafe: isTrue(t.Annotations.ReadOnlyHint) || isTrue(t.Annotations.IdempotentHint)}
-		if modern {
+		harmless := isTrue(t.Annotations.ReadOnlyHint) || isTrue(t.Annotations.IdempotentHint)
+		info := &listedTool{hintsSafe: from.server && harmless}
+		if from.modern {
 			params, err := mirror.Params(t.RawInputSchema)
 			if err != nil {
 				s.log.Warn("tool left out: invalid x-mcp-header", "tool", t.Name, "error", err)
@@ -58,6 +61,9 @@ func (s *Session) learnTools(page *Page[Tool], modern bool) {
 		}
 		x.store(s, t.Name, info)
 		x.schemas.learn(t.Name, t.RawOutputSchema, s.opts.Limits.Items)
+		if from.server && s.observed() {
+			s.compareDefinition(ctx, t)
+		}
 		kept = append(kept, *t)
 	}
 	clear(tools[len(kept):])

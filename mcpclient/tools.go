@@ -8,13 +8,16 @@ import (
 
 // relistTools lists all tools again to learn which arguments are mirrored into headers.
 func (s *Session) relistTools(ctx context.Context) error {
-	for _, err := range s.Tools(ctx) {
+	for _, err := range s.Tools(ctx, bySession) {
 		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// bySession is the option of calls that the session makes by itself.
+func bySession(c *call) { c.origin = OriginSession }
 
 // CallTool runs a tool. args is anything that encodes to a JSON object, such as a struct, a map or
 // a json.RawMessage; nil means the empty object. CallTool does not change args.
@@ -28,7 +31,7 @@ func (s *Session) CallTool(ctx context.Context, name string, args any, opts ...C
 	c := s.newCall(ctx, message{method: methodCallTool, name: name, hasName: true}, opts)
 	var err error
 	c.msg.params, c.args, err = wire.ToolParams(name, args)
-	c.result, c.inputTo = result.decoder(c.keepRaw), &result.Input
+	c.result, c.value = result.decoder(c.keepRaw), result
 	c.repeatable = s.declaredHarmless(&c.callOptions, name)
 	if result, err = finish(c, result, err); err != nil {
 		return nil, namingTask(name, err)

@@ -48,7 +48,7 @@ func TestShadowedFields(t *testing.T) {
 func TestEndpointAndDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		link := newServer(mode{mcptest.Modern, false}).InMemory(t)
-		s, err := mcpclient.Connect(t.Context(), link.URL+"?key=secret", &mcpclient.Options{Transport: link.Transport})
+		s, err := connectTo(t.Context(), link.URL+"?key=secret", &mcpclient.Options{Transport: link.Transport})
 		require.NoError(t, err)
 		require.Equal(t, link.URL, s.Endpoint())
 		select {

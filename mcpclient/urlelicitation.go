@@ -59,7 +59,9 @@ func (s *Session) elicitationComplete(params []byte) {
 		return
 	}
 	if h := s.opts.Handlers.ElicitationComplete; h != nil {
-		s.enqueue(len(id), func() { h(s.root, s, id) })
+		s.enqueueReceive(methodElicitationComplete, params, func(ctx context.Context, params json.RawMessage) {
+			h(ctx, s, stringMember(params, "elicitationId"))
+		})
 	}
 }
 
@@ -135,14 +137,18 @@ func (s *Session) elicitRequired(c *call, err error) {
 	ctx, cancel := c.bounded()
 	defer cancel()
 	for _, r := range requests {
-		if !s.consents(ctx, r) {
+		if !s.consents(ctx, c.state.version, r) {
 			return
 		}
 	}
 }
 
 // consents asks the user about one URL and reports whether the user consented.
-func (s *Session) consents(parent context.Context, r *URLRequest) bool {
+func (s *Session) consents(parent context.Context, version string, r *URLRequest) bool {
+	ask, err := s.prepare(methodElicit, r.Raw, version)
+	if err != nil {
+		return false
+	}
 	ctx, cancel := handlerContext(parent)
 	own := s.slotsFor(parent)
 	if own.take(ctx, s.root) != nil {
@@ -153,12 +159,9 @@ func (s *Session) consents(parent context.Context, r *URLRequest) bool {
 	if !s.owned.start(func() {
 		defer own.give()
 		defer cancel(nil)
-		consent := false
-		s.handle(ctx, func(ctx context.Context) (json.RawMessage, error) {
-			res, err := s.elicitURL(ctx, r)
-			consent = err == nil && res != nil && res.Action == mcp.ElicitationResponseActionAccept
-			return nil, err
-		}, func(json.RawMessage, error) { done <- consent })
+		s.handle(ctx, ask, func(answer json.RawMessage, _ error) {
+			done <- stringMember(answer, "action") == string(mcp.ElicitationResponseActionAccept)
+		})
 	}) {
 		own.give()
 		cancel(nil)

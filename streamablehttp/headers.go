@@ -160,9 +160,7 @@ func (s *Session) ID() string { return s.id }
 func (s *Session) postHeader(req *Request) http.Header {
 	h := make(http.Header, len(s.post)+len(req.Header)+len(req.Params)+2)
 	maps.Copy(h, s.post)
-	for name, values := range req.Header {
-		h[textproto.CanonicalMIMEHeaderKey(name)] = values[:len(values):len(values)]
-	}
+	addHeaders(h, req.Header)
 	if !s.modern {
 		return h
 	}
@@ -179,6 +177,13 @@ func (s *Session) postHeader(req *Request) http.Header {
 		add(textproto.CanonicalMIMEHeaderKey(headerParam+p.Name), encodeHeaderValue(p.Value))
 	}
 	return h
+}
+
+// addHeaders adds the headers of one request to h. An append to a value slice does not change own.
+func addHeaders(h, own http.Header) {
+	for name, values := range own {
+		h[textproto.CanonicalMIMEHeaderKey(name)] = values[:len(values):len(values)]
+	}
 }
 
 func cloneHeader(template http.Header, extra int) http.Header {

@@ -10,9 +10,11 @@ import (
 )
 
 // openStream sends a GET for an event stream (legacy revisions, "Listening for Messages from the
-// Server"). If the cursor has an event ID, the stream resumes after that event.
-func (c *Conn) openStream(ctx context.Context, s *Session, cursor *Cursor) (*http.Response, error) {
-	header := cloneHeader(s.get, 1)
+// Server"). If the cursor has an event ID, the stream resumes after that event. own are the headers of
+// the request whose stream it is.
+func (c *Conn) openStream(ctx context.Context, s *Session, cursor *Cursor, own http.Header) (*http.Response, error) {
+	header := cloneHeader(s.get, 1+len(own))
+	addHeaders(header, own)
 	if id, ok := cursor.ID(); ok {
 		header[headerCursor] = []string{id}
 	}
@@ -41,7 +43,7 @@ func (c *Conn) openStream(ctx context.Context, s *Session, cursor *Cursor) (*htt
 // The error is never nil. It is io.EOF if the server ended the stream, and otherwise as for
 // [Conn.Call]. The caller decides whether to open the stream again.
 func (c *Conn) Listen(ctx context.Context, s *Session, cursor *Cursor, recv Receiver, opened func()) error {
-	resp, err := c.openStream(ctx, s, cursor)
+	resp, err := c.openStream(ctx, s, cursor, nil)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,8 @@ type Request struct {
 	HasName bool
 	// Params are the tool arguments to mirror into headers.
 	Params []Param
-	// Header is sent with this request only. Check it with [CheckHeader] first.
+	// Header is sent with this request only, and with the GETs that resume its stream. Check it with
+	// [CheckHeader] first.
 	Header http.Header
 	// Body is the whole message. It must not change until the context of the call has ended.
 	Body []byte
@@ -76,7 +77,7 @@ type Receiver interface {
 // or, without one, for a backoff of 250 ms to 30 s; it always waits at least 100 ms. It gives up
 // after four failures in a row.
 func (c *Conn) Call(ctx context.Context, s *Session, req *Request, recv Receiver) error {
-	x := exchange{conn: c, session: s, limits: c.limits.within(req.MaxReply), id: req.ID, recv: recv, cancel: req.Cancel}
+	x := exchange{conn: c, session: s, limits: c.limits.within(req.MaxReply), id: req.ID, header: req.Header, recv: recv, cancel: req.Cancel}
 	x.greets = req.Method == "initialize" || req.Method == "server/discover"
 	if x.cancel == nil {
 		x.cancel = func(error) {}
@@ -120,6 +121,7 @@ type exchange struct {
 	session *Session
 	limits  Limits
 	id      int64
+	header  http.Header // Request.Header
 	recv    Receiver
 	cancel  context.CancelCauseFunc
 	cursor  Cursor

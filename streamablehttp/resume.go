@@ -56,7 +56,7 @@ func (x *exchange) resume(ctx context.Context, lost error) (*http.Response, erro
 		if err := pacing.Sleep(ctx, max(busy, r.pace.Next(moved, asked, ok))); err != nil {
 			return nil, noAnswer(ctx, lost)
 		}
-		resp, err := x.conn.openStream(ctx, x.session, &x.cursor)
+		resp, err := x.conn.openStream(ctx, x.session, &x.cursor, x.header)
 		if err == nil {
 			r.failures = 0
 			r.body, r.opened, r.events, r.strays = &countedBody{ReadCloser: resp.Body}, time.Now(), x.events, x.strays

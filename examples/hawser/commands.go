@@ -121,7 +121,7 @@ func (a *app) serverCommand(cmd *cobra.Command, least, most int, run func(ctx co
 		if a.flags.verbose {
 			handler = slog.NewTextHandler(a.con, &slog.HandlerOptions{Level: slog.LevelDebug})
 		}
-		a.log = slog.New(&notices{handler, a.waits.again})
+		a.log = slog.New(handler)
 		if err := a.checkFlags(); err != nil {
 			return err
 		}

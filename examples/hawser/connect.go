@@ -87,7 +87,7 @@ func (a *app) connectWith(ctx context.Context, endpoint string, handlers mcpclie
 	}
 	known := openEras(a.env.cache, endpoint, a.env.now)
 	opts := mcpclient.Options{
-		Transport: network, Header: header, Handlers: handlers, Logger: a.log, ProtocolVersion: a.flags.protocol,
+		Transport: network, Header: header, Handlers: handlers, Logger: a.log, Observer: a.waits.observe, ProtocolVersion: a.flags.protocol,
 		ClientInfo: mcp.Implementation{Name: "hawser-cli", Title: "Hawser command line", Version: mcpclient.Version},
 		Timeouts:   mcpclient.Timeouts{Close: 2 * time.Second},
 		EraCache:   &known.EraCache,

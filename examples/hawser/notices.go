@@ -2,66 +2,49 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/transport"
 )
 
-// notices is a slog.Handler that tells the user about retries. It also passes all records to the
-// embedded Handler, which writes the log of --verbose. A record is about a retry if it has the
-// attribute tries, and pause or wait.
-type notices struct {
-	slog.Handler
-	retry func(r retry)
-}
-
-// retry is a request that will be sent again.
+// retry is a request that will be sent again after a pause.
 type retry struct {
 	method, cause string
 	pause         time.Duration
 }
 
-// Enabled implements [slog.Handler]. Retries may be logged at any level.
-func (*notices) Enabled(context.Context, slog.Level) bool { return true }
-
-// Handle implements [slog.Handler].
-func (n *notices) Handle(ctx context.Context, r slog.Record) error {
-	var again retry
-	counted, paused := false, false
-	r.Attrs(func(attr slog.Attr) bool {
-		switch value := attr.Value.Resolve(); attr.Key {
-		case "tries":
-			counted = true
-		case "method":
-			again.method = value.String()
-		case "error":
-			again.cause = fmt.Sprint(value.Any())
-		case "pause", "wait":
-			if value.Kind() == slog.KindDuration {
-				again.pause, paused = value.Duration(), true
-			}
-		}
-		return true
-	})
-	if counted && paused {
-		n.retry(again)
+// observe is the Observer of the session. It prints a note about each retry that the user has to
+// wait for.
+func (w *waits) observe(_ context.Context, e mcpclient.Event) {
+	if again, ok := e.(mcpclient.Retrying); ok && again.Wait > 0 {
+		w.again(retry{again.Method, retryCause(again.Cause), again.Wait})
 	}
-	if !n.Handler.Enabled(ctx, r.Level) {
-		return nil
-	}
-	return n.Handler.Handle(ctx, r)
 }
 
-// WithAttrs implements [slog.Handler].
-func (n *notices) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &notices{n.Handler.WithAttrs(attrs), n.retry}
-}
-
-// WithGroup implements [slog.Handler].
-func (n *notices) WithGroup(name string) slog.Handler {
-	return &notices{n.Handler.WithGroup(name), n.retry}
+// retryCause describes why a request is sent again, without any text from the server.
+func retryCause(err error) string {
+	var (
+		status   *mcpclient.HTTPError
+		rpc      *mcpclient.RPCError
+		protocol *mcpclient.ProtocolError
+		link     *transport.Error
+	)
+	switch {
+	case errors.As(err, &status):
+		return fmt.Sprintf("HTTP status %d", status.Status)
+	case errors.As(err, &rpc):
+		return fmt.Sprintf("server error %d", rpc.Code)
+	case errors.As(err, &protocol):
+		return "protocol error: " + protocol.Reason
+	case errors.As(err, &link) && link.Op != "":
+		return link.Op + ": " + link.Err.Error()
+	}
+	return err.Error()
 }
 
 // waits tells the user what the program is waiting for. Its methods are safe for concurrent use.

@@ -24,7 +24,7 @@ type Group[T any] struct {
 type Call[T any] struct {
 	number uint64 // how many calls ended before this one
 	done   chan struct{}
-	value  T     // may be read once done is closed
+	value  T     // may be read once done is closed; a call of JoinWith has its value from the start
 	err    error // may be read once done is closed
 }
 
@@ -32,10 +32,16 @@ type Call[T any] struct {
 func (g *Group[T]) Ended() uint64 { return g.ended.Load() }
 
 // Running reports whether a call is running.
-func (g *Group[T]) Running() bool {
+func (g *Group[T]) Running() bool { return g.Current() != nil }
+
+// Current returns the running call, nil if there is none.
+func (g *Group[T]) Current() *Call[T] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.last != nil && g.last.number == g.ended.Load()
+	if g.last != nil && g.last.number == g.ended.Load() {
+		return g.last
+	}
+	return nil
 }
 
 // Join returns the running call and true. If no call is running, Join calls start to run do on a
@@ -44,9 +50,25 @@ func (g *Group[T]) Join(start func(func()) bool, do func() (T, error)) (c *Call[
 	return g.JoinSince(math.MaxUint64, start, do)
 }
 
+// JoinWith is like Join, for calls whose value exists from the start: [Call.Value] returns it while
+// the call is running. If no call is running, JoinWith gets the value of the new call from create.
+func (g *Group[T]) JoinWith(create func() T, start func(func()) bool, do func(T) error) (c *Call[T], joined bool) {
+	return g.join(math.MaxUint64, start, func(c *Call[T]) func() {
+		c.value = create()
+		return func() { c.err = do(c.value) }
+	})
+}
+
 // JoinSince is like Join, but also joins the last call if that call ended after [Group.Ended]
 // returned ended.
 func (g *Group[T]) JoinSince(ended uint64, start func(func()) bool, do func() (T, error)) (c *Call[T], joined bool) {
+	return g.join(ended, start, func(c *Call[T]) func() {
+		return func() { c.value, c.err = do() }
+	})
+}
+
+// join joins a call or starts one. prepare returns what a new call runs.
+func (g *Group[T]) join(ended uint64, start func(func()) bool, prepare func(*Call[T]) func()) (c *Call[T], joined bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.ended.Load()
@@ -54,8 +76,9 @@ func (g *Group[T]) JoinSince(ended uint64, start func(func()) bool, do func() (T
 		return g.last, true
 	}
 	c = &Call[T]{number: now, done: make(chan struct{})}
+	run := prepare(c)
 	if !start(func() {
-		c.value, c.err = do()
+		run()
 		g.ended.Add(1)
 		close(c.done)
 	}) {
@@ -64,6 +87,9 @@ func (g *Group[T]) JoinSince(ended uint64, start func(func()) bool, do func() (T
 	g.last = c
 	return c, false
 }
+
+// Value returns the value of a call of [Group.JoinWith], which may still be running.
+func (c *Call[T]) Value() T { return c.value }
 
 // Result returns the result of a call, and whether the call has ended. For a nil Call, ended is
 // false.

@@ -46,6 +46,35 @@ func TestOneCallForAllCallers(t *testing.T) {
 	})
 }
 
+// The value of a call of JoinWith is created once, and can be read while the call is running.
+func TestValueFromTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g Group[*int]
+		var owned goroutines.Group
+		created := 0
+		create := func() *int { created++; return new(int) }
+		why := errors.New("why")
+		fail := func(v *int) error { time.Sleep(time.Second); *v = 7; return why }
+		first, joined := g.JoinWith(create, owned.Go, fail)
+		require.False(t, joined)
+		second, joined := g.JoinWith(create, owned.Go, fail)
+		require.True(t, joined)
+		require.Same(t, first.Value(), second.Value())
+		require.Equal(t, 1, created)
+		value, err := second.Wait(t.Context(), t.Context())
+		require.Equal(t, 7, *value)
+		require.Equal(t, why, err)
+
+		third, joined := g.JoinWith(create, owned.Go, fail)
+		require.False(t, joined)
+		require.NotSame(t, first.Value(), third.Value())
+		_, err = third.Wait(t.Context(), t.Context())
+		require.Equal(t, why, err)
+		refused, _ := g.JoinWith(create, func(func()) bool { return false }, fail)
+		require.Nil(t, refused)
+	})
+}
+
 func TestEachWaitsOnItsOwnContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var g Group[int]

@@ -57,7 +57,7 @@ func Functions(server string, tools []mcpclient.Tool) []Function {
 			Name: assigned[t.Name], Server: server, Tool: t.Name,
 			Title: cmp.Or(t.Title, t.Annotations.Title), Description: t.Description,
 			Parameters: t.InputSchema(), Output: t.OutputSchema(),
-			Annotations: t.Annotations, Fingerprint: fingerprint(t),
+			Annotations: t.Annotations, Fingerprint: t.Fingerprint(),
 		})
 	}
 	slices.SortFunc(functions, func(a, b Function) int {

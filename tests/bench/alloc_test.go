@@ -4,9 +4,12 @@ package bench_test
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -51,6 +54,47 @@ func TestSmallCallAllocations(t *testing.T) {
 		require.LessOrEqual(t, allocs, 40.0)
 		require.LessOrEqual(t, size, 4096.0)
 	})
+}
+
+// Interceptors that change nothing cost a call no memory.
+func TestInterceptedCallAllocations(t *testing.T) {
+	pass := mcpclient.Interceptor{Outgoing: func(next mcpclient.OutgoingFunc) mcpclient.OutgoingFunc {
+		return func(ctx context.Context, out *mcpclient.Outgoing) error {
+			if out.Name() == "" && out.Method() == "" {
+				return errors.New("not reached")
+			}
+			return next(ctx, out)
+		}
+	}}
+	for name, opts := range map[string]mcpclient.Options{"legacy": legacy, "modern": modern} {
+		t.Run(name, func(t *testing.T) {
+			opts.Transport = new(onceMemory)
+			allocs, size := perCall(t, hawserClient(t, "http://memory.test/mcp", opts), json200, 2000)
+			for _, n := range []int{1, 5} {
+				opts.Interceptors = slices.Repeat([]mcpclient.Interceptor{pass}, n)
+				with, withSize := perCall(t, hawserClient(t, "http://memory.test/mcp", opts), json200, 2000)
+				t.Logf("%d interceptors: %.1f allocations, %.0f B; without: %.1f, %.0f B", n, with, withSize, allocs, size)
+				require.InDelta(t, allocs, with, 0.1)
+				require.InDelta(t, size, withSize, 16)
+			}
+		})
+	}
+}
+
+// An observer costs a call nothing: events are about what happens rarely.
+func TestObserverAllocations(t *testing.T) {
+	for name, opts := range map[string]mcpclient.Options{"legacy": legacy, "modern": modern} {
+		t.Run(name, func(t *testing.T) {
+			opts.Transport = new(onceMemory)
+			allocs, size := perCall(t, hawserClient(t, "http://memory.test/mcp", opts), json200, 2000)
+			opts.Observer = func(context.Context, mcpclient.Event) {}
+			opts.Logger = slog.New(slog.DiscardHandler)
+			observed, observedSize := perCall(t, hawserClient(t, "http://memory.test/mcp", opts), json200, 2000)
+			t.Logf("200 B JSON: %.2f allocations, %.1f B; with an observer %.2f, %.1f B", allocs, size, observed, observedSize)
+			require.InDelta(t, allocs, observed, 0.5)
+			require.InDelta(t, size, observedSize, 16)
+		})
+	}
 }
 
 // A cancellable context, as most callers have, adds little.

@@ -307,9 +307,11 @@ func oauthTokens() []mutant {
 		},
 		{
 			name: "oauth: a lock is held during the token request", file: "internal/singleflight/singleflight.go", pkg: "oauth",
-			old: `c.value, c.err = do()`, new: `g.mu.Lock()
-		c.value, c.err = do()
-		g.mu.Unlock()`,
+			old: `	run()
+		g.ended`, new: `	g.mu.Lock()
+		run()
+		g.mu.Unlock()
+		g.ended`,
 			test: "TestLocksAreFreeDuringATokenRequest",
 		},
 	}

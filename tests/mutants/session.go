@@ -94,8 +94,8 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "each call runs a separate recovery", file: "internal/singleflight/singleflight.go", pkg: "mcpclient",
-		old:  `return g.JoinSince(math.MaxUint64, start, do)`,
-		new:  `return new(Group[T]).JoinSince(math.MaxUint64, start, do)`,
+		old:  `return g.join(math.MaxUint64, start, func`,
+		new:  `return new(Group[T]).join(math.MaxUint64, start, func`,
 		test: "TestHundredCallsOneRecovery",
 	},
 	{
@@ -118,7 +118,7 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "a recovery does not restore the log level", file: "mcpclient/recovery.go",
-		old: `s.restoreLevel(next)
+		old: `s.restoreLevel(ctx, next)
 `,
 		new:  ``,
 		test: "TestRecovery|TestSetLogLevel|TestLogLevel|Level",
@@ -213,8 +213,10 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "a lost stream reports no missed events", file: "mcpclient/sharedreopener.go",
-		old:  `if missed := k.acknowledged(); missed != nil {`,
-		new:  `if missed := k.acknowledged(); missed != nil && false {`,
+		old: `if missed != nil {
+		k.s.missedEvents(missed)`,
+		new: `if missed != nil && false {
+		k.s.missedEvents(missed)`,
 		test: "MissedEvents|SharedStream|Listen",
 	},
 	{
@@ -273,7 +275,7 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "a doubted session is replaced although the new one refuses the ping", file: "mcpclient/recovery.go",
-		old:  `r.pinged = s.accepts(next)`,
+		old:  `r.pinged = s.accepts(ctx, next)`,
 		new:  `r.pinged = true`,
 		test: "TestDoubtfulRepliesWithoutPing",
 	},

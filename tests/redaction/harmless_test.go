@@ -4,6 +4,7 @@ const (
 	ofServer  = "it is data for the user, sent by the server"
 	ofError   = "its texts are ours, or a peer's with the secrets of the request masked"
 	ofNumbers = "it has numbers and durations only"
+	ofEvent   = "it has names, numbers and errors; a Recovery and a Subscription print nothing of theirs"
 	ofTests   = "it is for tests, and has only a RoundTripper or functions"
 )
 
@@ -19,6 +20,8 @@ var harmlessTypes = map[string]string{
 	"mcpclient.MissedEvents":                ofNumbers,
 	"mcpclient.GetPromptResult":             ofServer,
 	"mcpclient.Handlers":                    "it has functions only",
+	"mcpclient.Incoming":                    ofServer,
+	"mcpclient.Interceptor":                 "it has functions only",
 	"mcpclient.InputError":                  ofError,
 	"mcpclient.InputRequest":                "see InputRequired",
 	"mcpclient.InputRequired":               "it has the server's requests and is serialized by design, because the call may continue in another process",
@@ -45,6 +48,18 @@ var harmlessTypes = map[string]string{
 	"mcpclient.Timeouts":                    ofNumbers,
 	"mcpclient.Tool":                        ofServer,
 	"mcpclient.ToolError":                   ofError,
+	"mcpclient.Negotiated":                  ofServer,
+	"mcpclient.Connected":                   ofServer,
+	"mcpclient.ToolRedefined":               ofServer,
+	"mcpclient.Retrying":                    ofEvent,
+	"mcpclient.RecoveryStarted":             ofEvent,
+	"mcpclient.RecoveryEnded":               ofEvent,
+	"mcpclient.StreamOpened":                ofEvent,
+	"mcpclient.StreamLost":                  ofEvent,
+	"mcpclient.StreamGap":                   ofEvent,
+	"mcpclient.AuthorizationStarted":        ofEvent,
+	"mcpclient.AuthorizationEnded":          ofEvent,
+	"mcpclient.Closed":                      ofEvent,
 	"mcpclient.URLRequest":                  ofServer,
 	"mcpclient.UnknownContent":              ofServer,
 	"mcpclient.UnknownResourceContents":     ofServer,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/tls"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -45,6 +46,10 @@ var secretTypes = map[string]func(t *testing.T) []any{
 		require.NoError(t, err)
 		return []any{l, new(mcpclient.Subscription)}
 	},
+	"mcpclient.Recovery": func(*testing.T) []any {
+		return []any{&mcpclient.Recovery{Cause: errors.New(mark)}, new(mcpclient.Recovery)}
+	},
+	"mcpclient.Outgoing": func(t *testing.T) []any { return []any{outgoing(t), new(mcpclient.Outgoing)} },
 	"mcpclient.EraCache": func(*testing.T) []any { return []any{eraCache(), new(mcpclient.EraCache)} },
 
 	"streamablehttp.Config":  func(*testing.T) []any { return []any{config(nil), new(streamablehttp.Config)} },
@@ -135,6 +140,24 @@ func session(t *testing.T) *mcpclient.Session {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = s.Close() })
 	return s
+}
+
+// outgoing returns a message with secrets in its arguments and headers.
+func outgoing(t *testing.T) (out *mcpclient.Outgoing) {
+	t.Helper()
+	server := httptest.NewServer(mcptest.New(mcptest.Legacy))
+	t.Cleanup(server.Close)
+	keep := func(next mcpclient.OutgoingFunc) mcpclient.OutgoingFunc {
+		return func(ctx context.Context, o *mcpclient.Outgoing) error {
+			out = o
+			return next(ctx, o)
+		}
+	}
+	s, err := mcpclient.Connect(t.Context(), server.URL, &mcpclient.Options{Interceptors: []mcpclient.Interceptor{{Outgoing: keep}}})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	_, _ = s.CallTool(t.Context(), "none", map[string]any{"k": mark}, mcpclient.WithHeader("X-Key", mark)) // the tool does not exist
+	return out
 }
 
 func config(rt http.RoundTripper) *streamablehttp.Config {

@@ -23,6 +23,7 @@ type client struct {
 	t       *testing.T
 	h       *History
 	j       *Journal
+	w       *watcher
 	session *mcpclient.Session
 	oauth   *oauth.Client // nil without authorization
 
@@ -45,7 +46,7 @@ type follower struct {
 func (c *client) connect(w *world) error {
 	opts := &mcpclient.Options{
 		Transport: w.transport, Timeouts: mcpclient.Timeouts{Idle: c.h.Idle.D(), Try: c.h.Try.D()},
-		Header: http.Header{secretHeader: {"secret"}},
+		Header: http.Header{secretHeader: {"secret"}}, Observer: c.w.observe, Interceptors: interceptors(c.h.Intercept),
 	}
 	if c.h.Handlers {
 		opts.Handlers = mcpclient.Handlers{Log: c.log, MissedEvents: c.missedEvents, SessionRestored: c.restored}
@@ -186,11 +187,12 @@ func (c *client) do(o *Op) {
 	call.mu.Unlock()
 	took := time.Since(began)
 	c.j.logf(actor, "returns after %v: %v, %v", took, mcpclient.OutcomeOf(err), clientNumber.ReplaceAllString(fmt.Sprint(err), "mem client"))
+	c.w.judgeCall(o.N, err, c.h.Asks || c.h.Intercept == interceptRetries)
 	c.j.judge(c.h, o, took, res, err)
 }
 
 func (k *call) context() (context.Context, context.CancelFunc) {
-	ctx := k.c.t.Context()
+	ctx := context.WithValue(k.c.t.Context(), opKey{}, k.o.N)
 	switch {
 	case k.o.Deadline == 0:
 		return ctx, func() {}

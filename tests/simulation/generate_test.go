@@ -25,9 +25,9 @@ func pick[T any](d dice, of ...T) T { return of[d.IntN(len(of))] }
 func generate(seed uint64) *History {
 	d := dice{rand.New(rand.NewPCG(seed, 17))}
 	if d.one(4) {
-		return d.profile()
+		return intercepted(seed, d.profile())
 	}
-	return d.anything()
+	return intercepted(seed, d.anything())
 }
 
 // anything draws a history in which any fault may happen.

@@ -50,7 +50,7 @@ func generateHTTP2(seed uint64) *History {
 			e.Kind = "goaway"
 		}
 	}
-	return h
+	return intercepted(seed, h)
 }
 
 // cutRefusals answers calls with a status that proves that the call did not run if the response is

@@ -38,7 +38,7 @@ func play(t *testing.T, h *History, j *Journal) {
 		t.Error(err)
 		return
 	}
-	c := &client{t: t, h: h, j: j, received: map[int]time.Duration{}}
+	c := &client{t: t, h: h, j: j, w: newWatcher(j), received: map[int]time.Duration{}}
 	if err := c.connect(w); err != nil {
 		j.breachf("no connection", 0, "%v", err)
 	} else {
@@ -51,6 +51,7 @@ func play(t *testing.T, h *History, j *Journal) {
 	}
 	w.end()
 	synctest.Wait()
+	c.w.judgeEnd(c.session != nil)
 	j.judgeEnd(h)
 	if n, m := w.network.Conns(), w.back.Conns(); n+m != 0 {
 		j.breachf("connections left open", 0, "%d to the client's network, %d behind the gateway", n, m)

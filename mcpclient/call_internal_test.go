@@ -1,0 +1,16 @@
+package mcpclient
+
+import (
+	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A call has the size of its allocation class, 704 bytes less the header of an object with pointers.
+// One field more would cost each call 64 bytes.
+func TestCallFitsItsSizeClass(t *testing.T) {
+	const class, header = 704, 8
+	t.Logf("%d bytes", unsafe.Sizeof(call{}))
+	require.LessOrEqual(t, unsafe.Sizeof(call{}), uintptr(class-header))
+}

@@ -95,9 +95,9 @@ func (s *Session) enqueueNotification(method string, params []byte) {
 	case methodElicitationComplete:
 		s.elicitationComplete(params)
 	default:
-		if h.Notification != nil {
+		if s.handlesNotification(method) {
 			params := append(json.RawMessage(nil), params...)
-			s.enqueue(len(method)+len(params), func() { h.Notification(s.root, s, method, params) })
+			s.enqueue(len(method)+len(params), func() { s.deliverNotification(method, params) })
 		}
 	}
 }

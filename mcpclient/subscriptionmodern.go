@@ -25,7 +25,11 @@ type modernSubscription struct {
 func (l *Subscription) runModern() *ListenError {
 	l.s.shared.leave(l.s, l) // the subscription may have started in a legacy session
 	m := &modernSubscription{l: l}
-	m.stream = subscriptionStream{r: &l.streamReopener, filter: l.wants, acknowledged: m.acknowledged, notified: l.notified}
+	filter := l.s.filterFor(l.state, l.wants)
+	if filter.empty() {
+		return &ListenError{EndRefused, errNothingHonored}
+	}
+	m.stream = subscriptionStream{r: &l.streamReopener, filter: filter, acknowledged: m.acknowledged, notified: l.notified}
 	l.streamReopener.run(m)
 	return m.end
 }

@@ -68,6 +68,9 @@ func Text(text string) json.RawMessage {
 }
 
 func (s *Server) capabilities() map[string]any {
+	if s.Capabilities != nil {
+		return s.Capabilities
+	}
 	changes, resources := map[string]any{"listChanged": true}, map[string]any{"listChanged": true}
 	if s.CanSubscribe {
 		resources["subscribe"] = true

@@ -170,15 +170,21 @@ func (c *call) failedResolve(ctx context.Context, claim *Claim, err error) error
 	if ended := c.interrupted(ctx, err); ended != nil {
 		return ended
 	}
-	kind := KindProtocol
 	var own *Error
-	if errors.As(err, &own) {
-		if kind = own.Kind; own.Outcome == NotRun {
-			kind = KindOutcomeUnknown // it was not sent, but the call was
-		}
-		if own.Outcome == Answered {
-			c.past = verdict.Answered
-		}
+	if !errors.As(err, &own) {
+		return c.failure(KindProtocol, err)
+	}
+	if own.Outcome == Answered {
+		c.past = verdict.Answered
+	}
+	kind := own.Kind
+	switch { // the call was sent, even if the last request of the extension was not
+	case kind == KindInvalid:
+		kind = KindProtocol
+	case kind == KindNotSent && c.repeatable:
+		kind = KindUnanswered
+	case kind == KindNotSent:
+		kind = KindOutcomeUnknown
 	}
 	return c.failure(kind, err)
 }

@@ -74,15 +74,20 @@ func (s *Session) notifies(state *sessionState) bool {
 	return false
 }
 
-// handlesNotification reports whether a notification that is not one of the protocol itself may have
-// a handler.
-func (s *Session) handlesNotification(method string) bool {
+// addedNotification reports whether a notification belongs to an extension.
+func (s *Session) addedNotification(method string) bool {
 	for i := range s.opts.Extensions {
 		if s.opts.Extensions[i].Notifications[method] != nil {
 			return true
 		}
 	}
-	return s.opts.Handlers.Notification != nil
+	return false
+}
+
+// handlesNotification reports whether a notification that is not one of the protocol itself may have
+// a handler.
+func (s *Session) handlesNotification(method string) bool {
+	return s.opts.Handlers.Notification != nil || s.addedNotification(method)
 }
 
 // deliverNotification passes a notification that is not one of the protocol itself to its handler:

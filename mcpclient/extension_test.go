@@ -3,6 +3,7 @@ package mcpclient_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -181,6 +182,36 @@ func TestExtensionNames(t *testing.T) {
 	})
 }
 
+// onSubscription checks that a notification of an extension on the stream of a subscription goes to
+// its handler, and that other unknown ones are ignored there.
+func onSubscription(t *testing.T, srv *mcptest.Server, extension mcpclient.Extension, got *[]string) {
+	t.Helper()
+	srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+		if m == nil || m.Method != "subscriptions/listen" {
+			return false
+		}
+		meta := map[string]any{"io.modelcontextprotocol/subscriptionId": json.RawMessage(m.ID)}
+		w.Header().Set("Content-Type", "text/event-stream")
+		for _, message := range [][]byte{
+			mcptest.Notification("notifications/subscriptions/acknowledged", map[string]any{"_meta": meta, "notifications": map[string]any{"toolsListChanged": true}}),
+			mcptest.Notification("notifications/b", map[string]any{"_meta": meta}),
+			mcptest.Notification("notifications/a", map[string]any{"_meta": meta, "n": 4}),
+		} {
+			_, _ = fmt.Fprintf(w, "data: %s\n\n", message)
+		}
+		w.(http.Flusher).Flush()
+		srv.Hang(r)
+		return true
+	})
+	*got = nil
+	s := serve(t, srv, mcpclient.Options{Extensions: []mcpclient.Extension{extension}})
+	_, err := s.Listen(t.Context(), mcpclient.Filter{ToolsChanged: true})
+	require.NoError(t, err)
+	synctest.Wait()
+	require.Len(t, *got, 1)
+	require.Contains(t, (*got)[0], `"n":4`)
+}
+
 // A notification of an extension goes to its handler, in order with the others, and not to
 // Handlers.Notification. A legacy session opens its shared stream for it.
 func TestExtensionNotifications(t *testing.T) {
@@ -191,7 +222,7 @@ func TestExtensionNotifications(t *testing.T) {
 				got = append(got, "a "+string(params))
 			},
 		}}
-		add(srv, "tells", func(_ context.Context, c *mcptest.Call) (json.RawMessage, error) {
+		add(srv, "notifies", func(_ context.Context, c *mcptest.Call) (json.RawMessage, error) {
 			c.Notify("notifications/a", map[string]any{"n": 1})
 			c.Notify("notifications/b", map[string]any{"n": 2})
 			c.Notify("notifications/a", nil)
@@ -204,9 +235,10 @@ func TestExtensionNotifications(t *testing.T) {
 			got = nil
 			s := serve(t, srv, opts)
 			synctest.Wait()
-			_, err := s.CallTool(t.Context(), "tells", nil)
+			_, err := s.CallTool(t.Context(), "notifies", nil)
 			require.NoError(t, err)
 			synctest.Wait()
+			require.NoError(t, s.Close()) // so that one session appends at a time
 			return got
 		}
 		both := mcpclient.Options{Extensions: []mcpclient.Extension{extension}, Handlers: mcpclient.Handlers{Notification: other}}
@@ -215,6 +247,7 @@ func TestExtensionNotifications(t *testing.T) {
 		both.Strict = true // the server has not declared the extension
 		require.Equal(t, []string{`notifications/a {"n":1}`, `notifications/b {"n":2}`, `notifications/a `}, tell(both))
 		if srv.Era == mcptest.Modern {
+			onSubscription(t, srv, extension, &got)
 			return
 		}
 

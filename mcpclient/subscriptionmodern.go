@@ -29,7 +29,7 @@ func (l *Subscription) runModern() *ListenError {
 	if filter.empty() {
 		return &ListenError{EndRefused, errNothingHonored}
 	}
-	m.stream = subscriptionStream{r: &l.streamReopener, filter: filter, acknowledged: m.acknowledged, notified: l.notified}
+	m.stream = subscriptionStream{r: &l.streamReopener, filter: filter, acknowledged: m.acknowledged, notified: m.notified}
 	l.streamReopener.run(m)
 	return m.end
 }
@@ -41,6 +41,14 @@ func (m *modernSubscription) acknowledged(honored Filter) {
 		return
 	}
 	m.l.agreed(honored)
+}
+
+// notified passes on an event of the subscription, and a notification that an extension adds.
+func (m *modernSubscription) notified(method string, params []byte) {
+	m.l.notified(method, params)
+	if m.l.s.addedNotification(method) {
+		m.l.s.enqueueNotification(method, params)
+	}
 }
 
 // open implements reopenable.

@@ -4,5 +4,5 @@ import "slices"
 
 // mutants returns all defects, by package.
 func mutants() []mutant {
-	return slices.Concat(verdictMutants, sessionMutants, exchangeMutants, executorMutants(), oauthMutants(), transportMutants, toolspecMutants)
+	return slices.Concat(verdictMutants, sessionMutants, extensionMutants, exchangeMutants, executorMutants(), oauthMutants(), transportMutants, toolspecMutants)
 }

@@ -10,7 +10,7 @@ import (
 // a tool is for the user interface alone (MCP Apps 2026-01-26, "Visibility"). A client that declares
 // this extension must not show such a tool to a model. The server decides what it lists here: this
 // is not access control.
-func (t Tool) VisibleToModel() bool {
+func (t *Tool) VisibleToModel() bool {
 	if t.Meta == nil {
 		return true
 	}

@@ -40,5 +40,5 @@ func TestVisibleToModel(t *testing.T) {
 	}
 	own := mcpclient.Tool{Tool: mcp.Tool{Meta: &mcp.Meta{AdditionalFields: map[string]any{"ui": map[string]any{"visibility": []string{"app"}}}}}}
 	require.False(t, own.VisibleToModel(), "a tool that the user created")
-	require.True(t, mcpclient.Tool{}.VisibleToModel())
+	require.True(t, new(mcpclient.Tool).VisibleToModel())
 }

@@ -190,7 +190,7 @@ func onSubscription(t *testing.T, srv *mcptest.Server, extension mcpclient.Exten
 		if m == nil || m.Method != "subscriptions/listen" {
 			return false
 		}
-		meta := map[string]any{"io.modelcontextprotocol/subscriptionId": json.RawMessage(m.ID)}
+		meta := map[string]any{"io.modelcontextprotocol/subscriptionId": m.ID}
 		w.Header().Set("Content-Type", "text/event-stream")
 		for _, message := range [][]byte{
 			mcptest.Notification("notifications/subscriptions/acknowledged", map[string]any{"_meta": meta, "notifications": map[string]any{"toolsListChanged": true}}),
@@ -218,7 +218,7 @@ func TestExtensionNotifications(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var got []string
 		extension := mcpclient.Extension{ID: "com.example/a", Notifications: map[string]func(context.Context, *mcpclient.Session, json.RawMessage){
-			"notifications/a": func(ctx context.Context, s *mcpclient.Session, params json.RawMessage) {
+			"notifications/a": func(_ context.Context, _ *mcpclient.Session, params json.RawMessage) {
 				got = append(got, "a "+string(params))
 			},
 		}}

@@ -25,7 +25,10 @@ func (s *Session) checkDeclared(state *sessionState, method string) error {
 // undeclared returns what a request needs and the server did not declare, "" if there is nothing.
 func (s *Session) undeclared(state *sessionState, method string) string {
 	caps := &state.capabilities
-	name, there := "", true
+	var (
+		name  string
+		there bool
+	)
 	switch method {
 	case methodListTools, methodCallTool:
 		name, there = "tools", caps.Tools != nil

@@ -3,7 +3,6 @@ package mcpclient
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -95,7 +94,7 @@ func (c *call) rounded() error {
 			return err
 		}
 		if c.required == nil || c.manual {
-			return nil
+			return c.resolve()
 		}
 		c.past = c.past.And(verdict.Answered)
 		if c.rounds == s.opts.Limits.InputRounds {
@@ -114,6 +113,9 @@ func (c *call) try() error {
 	s := c.s
 	if c.rounds > 0 && !c.state.modern() {
 		return &verdict.InvalidError{Err: errEraBetweenRounds} // the answers would be lost, and the tool would start over
+	}
+	if err := s.checkDeclared(c.state, c.msg.method); err != nil {
+		return err
 	}
 	if err := c.applyListing(); err != nil {
 		return err
@@ -143,7 +145,7 @@ func (c *call) DecodeResult(data []byte) (int, error) {
 		return 0, err
 	}
 	if c.state.modern() {
-		if required, err := requiresInput(c.result); err != nil {
+		if required, err := c.takeType(); err != nil {
 			return 0, err
 		} else if required {
 			if err := c.takeRequired(); err != nil {
@@ -177,7 +179,7 @@ func requiresInput(result wire.Decoder) (bool, error) {
 	case mcp.ResultTypeInputRequired:
 		return true, nil
 	default:
-		return false, fmt.Errorf("unknown resultType %q", string(t[:min(len(t), 64)]))
+		return false, &verdict.ResultTypeError{Type: string(t[:min(len(t), 64)])}
 	}
 }
 

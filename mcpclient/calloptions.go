@@ -25,6 +25,7 @@ type callOptions struct {
 	progress   func(context.Context, Progress)
 	keepRaw    bool
 	idempotent bool
+	unresolved bool  // return the result of an extension as it was received
 	manual     bool  // the caller, not a handler, provides the input that the server requires
 	err        error // the error of the first invalid option
 }

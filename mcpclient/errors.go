@@ -338,7 +338,8 @@ const maxCapabilities = 64 << 10
 // the call that ended with err. Modern servers name them in an error with [CodeMissingCapability]
 // (2026-07-28, "MissingRequiredClientCapabilityError"). It returns nil and nil for any other err.
 // It returns an error if the server named no capabilities, or more than 64 KiB of them. To declare
-// a capability, set its handler in [Handlers].
+// a capability, set its handler in [Handlers]; to declare an extension, add it to
+// [Options].Extensions.
 func RequiredCapabilities(err error) (*mcp.ClientCapabilities, error) {
 	rpc := verdict.RPCError(err)
 	switch {

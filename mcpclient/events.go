@@ -101,8 +101,8 @@ func (s *Session) enqueueNotification(method string, params []byte) {
 	case methodElicitationComplete:
 		s.elicitationComplete(params)
 	default:
-		if h.Notification != nil {
-			s.enqueueReceive(method, params, func(ctx context.Context, params json.RawMessage) { h.Notification(ctx, s, method, params) })
+		if s.handlesNotification(method) {
+			s.enqueueReceive(method, params, func(ctx context.Context, params json.RawMessage) { s.deliverNotification(ctx, method, params) })
 		}
 	}
 }

@@ -30,7 +30,7 @@ func (s *Session) initialize(ctx context.Context, version string, tries int) (*s
 func (s *Session) greet(ctx context.Context, sessions *begun, tries int) (*sessionState, error) {
 	version := sessions.version
 	params, err := json.Marshal(mcp.InitializeParams{
-		ProtocolVersion: version, Capabilities: s.opts.Handlers.capabilities(EraLegacy), ClientInfo: s.opts.ClientInfo,
+		ProtocolVersion: version, Capabilities: s.opts.capabilities(EraLegacy, version), ClientInfo: s.opts.ClientInfo,
 	})
 	if err != nil {
 		return nil, invalid(methodInitialize, err)

@@ -35,7 +35,10 @@ func (s *Session) SetLogLevel(ctx context.Context, level mcp.LoggingLevel, opts 
 	if !slices.Contains(loggingLevels, level) {
 		return invalid(methodSetLevel, fmt.Errorf("unknown log level %q", level))
 	}
-	if s.now.Load().modern() {
+	if state := s.now.Load(); state.modern() {
+		if err := s.checkDeclared(state, methodSetLevel); err != nil {
+			return invalid(methodSetLevel, err)
+		}
 		s.level.Store(&level)
 		return nil
 	}
@@ -53,7 +56,7 @@ func setLevel(level mcp.LoggingLevel) message {
 // restoreLevel sets the log level in a new legacy session, if one was set before.
 func (s *Session) restoreLevel(ctx context.Context, state *sessionState) {
 	level := s.level.Load()
-	if level == nil || state.modern() {
+	if level == nil || state.modern() || s.checkDeclared(state, methodSetLevel) != nil {
 		return
 	}
 	if err := s.newStateRequest(ctx, state, setLevel(*level), &wire.Empty{}).do(s.opts.Retry); err != nil {

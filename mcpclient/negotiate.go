@@ -200,13 +200,13 @@ func (s *Session) modernMeta(version string) []byte {
 	member := func(key string, value any) string {
 		data, err := json.Marshal(value)
 		if err != nil {
-			data = []byte("{}") // cannot happen: these are plain structs of strings
+			data = []byte("{}") // cannot happen: these are plain structs of strings, and settings that were encoded before
 		}
 		return `"` + key + `":` + string(data)
 	}
 	return []byte(member(mcp.MetaKeyProtocolVersion, version) + "," +
 		member(mcp.MetaKeyClientInfo, s.opts.ClientInfo) + "," +
-		member(mcp.MetaKeyClientCapabilities, s.opts.Handlers.capabilities(EraModern)))
+		member(mcp.MetaKeyClientCapabilities, s.opts.capabilities(EraModern, version)))
 }
 
 // maxHandshake bounds the reply in which a server describes itself, in bytes. The session keeps

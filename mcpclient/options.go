@@ -77,6 +77,19 @@ type Options struct {
 	// the tool as read-only or idempotent. Such hints are only claims: set this only for servers
 	// that you trust.
 	TrustToolHints bool
+	// Extensions are the extensions of the protocol that the client supports and declares. Connect
+	// fails with [KindInvalid] if an identifier is malformed or used twice, if settings do not
+	// encode to a JSON object, or if two extensions add the same thing.
+	Extensions []Extension
+	// Strict refuses, with [KindInvalid] and before anything is sent, requests for a capability or
+	// an extension that the server did not declare. It also removes such events from what the
+	// session subscribes to, and refuses results of such an extension. By default the server
+	// decides, because many servers declare less than they support.
+	Strict bool
+	// CheckOutput makes [Session.CallTool] validate structured content against the tool's output
+	// schema, as [Call] always does: it finds the schema in the same way, and fails with the same
+	// errors. The result of a tool that reports a failure is returned as it is.
+	CheckOutput bool
 }
 
 // SessionLoss says what happens to a call when the server has lost its session. The server refused
@@ -201,6 +214,11 @@ func (o *Options) resolved() (Options, error) {
 	r.Limits.Items = orDefault(r.Limits.Items, DefaultMaxItems, maxInt)
 	r.Limits.Notifications = orDefault(r.Limits.Notifications, DefaultMaxNotifications, maxInt)
 	r.Limits.InputRounds = orDefault(r.Limits.InputRounds, DefaultMaxInputRounds, maxInt)
+	extensions, err := checkedExtensions(r.Extensions)
+	if err != nil {
+		return r, err
+	}
+	r.Extensions = extensions
 	if r.SessionLoss > SessionLossFail {
 		return r, errors.New("unknown SessionLoss")
 	}

@@ -69,6 +69,8 @@ func (s *Session) Request(ctx context.Context, method string, params any, opts .
 		c.fail(fmt.Errorf("%s is a notification, which has no answer", method))
 	case method == methodCallTool, method == methodGetPrompt, method == methodReadResource:
 		c.mirrorName()
+	default:
+		c.mirrorNamed()
 	}
 	if err := c.do(); err != nil {
 		return nil, err

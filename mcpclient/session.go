@@ -103,8 +103,8 @@ func (s *Session) ProtocolVersion() string { return s.now.Load().version }
 // claim anything here: do not base decisions on it. The result is a copy.
 func (s *Session) ServerInfo() mcp.Implementation { return s.now.Load().server }
 
-// Capabilities returns what the server supports. Treat the result as read-only: its maps are
-// shared.
+// Capabilities returns what the server supports. The extensions that it declares are in the map
+// Extensions, by their identifiers. Treat the result as read-only: its maps are shared.
 func (s *Session) Capabilities() mcp.ServerCapabilities { return s.now.Load().capabilities }
 
 // Instructions returns the server's instructions for a model's prompt, "" if there are none. They

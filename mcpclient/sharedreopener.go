@@ -32,7 +32,7 @@ func newSharedReopener(s *Session, state *sessionState) *sharedReopener {
 	k.streamReopener = streamReopener{s: s, state: state, pace: &s.shared.pace, wake: make(chan struct{}, 1)}
 	k.ctx, k.cancel = context.WithCancel(s.root)
 	k.subscribe = subscriptionStream{
-		r: &k.streamReopener, filter: s.opts.Handlers.filter(),
+		r: &k.streamReopener, filter: s.filterFor(state, s.opts.Handlers.filter()),
 		acknowledged: func(Filter) { k.acknowledge() }, notified: s.enqueueNotification, origin: OriginSession,
 	}
 	return k

@@ -51,9 +51,9 @@ func (d *sharedStream) follow(s *Session, state *sessionState) {
 func (d *sharedStream) followLocked(s *Session, state *sessionState) {
 	defer d.broadcast()
 	h := &s.opts.Handlers
-	wanted := h.needGET() || len(d.subs) > 0
+	wanted := h.needGET() || s.notifies(state) || len(d.subs) > 0
 	if state.modern() {
-		wanted = !h.filter().empty()
+		wanted = !s.filterFor(state, h.filter()).empty()
 	}
 	if !wanted || d.closed || d.refused != nil || d.reopener != nil && d.reopener.state.generation >= state.generation {
 		return
@@ -130,7 +130,7 @@ func (d *sharedStream) leave(s *Session, l *Subscription) {
 		return
 	}
 	delete(d.subs, l)
-	if len(d.subs) == 0 && !s.opts.Handlers.needGET() {
+	if len(d.subs) == 0 && !s.opts.Handlers.needGET() && !s.notifies(s.now.Load()) {
 		d.halt()
 		d.reopener, d.status.open = nil, false
 	}

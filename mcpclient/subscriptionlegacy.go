@@ -90,13 +90,7 @@ func (l *Subscription) refused(err error) *ListenError {
 // subscribe subscribes to the part of the filter that a legacy server supports, and returns that
 // part.
 func (l *Subscription) subscribe(state *sessionState) (Filter, error) {
-	honored, offers := l.wants, &state.capabilities
-	honored.ToolsChanged = honored.ToolsChanged && offers.Tools != nil && offers.Tools.ListChanged
-	honored.PromptsChanged = honored.PromptsChanged && offers.Prompts != nil && offers.Prompts.ListChanged
-	honored.ResourcesChanged = honored.ResourcesChanged && offers.Resources != nil && offers.Resources.ListChanged
-	if offers.Resources == nil || !offers.Resources.Subscribe {
-		honored.Resources = nil
-	}
+	honored := l.wants.offered(&state.capabilities)
 	if honored.empty() {
 		return honored, errNothingHonored
 	}

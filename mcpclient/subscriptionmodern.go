@@ -25,7 +25,11 @@ type modernSubscription struct {
 func (l *Subscription) runModern() *ListenError {
 	l.s.shared.leave(l.s, l) // the subscription may have started in a legacy session
 	m := &modernSubscription{l: l}
-	m.stream = subscriptionStream{r: &l.streamReopener, filter: l.wants, acknowledged: m.acknowledged, notified: l.notified}
+	filter := l.s.filterFor(l.state, l.wants)
+	if filter.empty() {
+		return &ListenError{EndRefused, errNothingHonored}
+	}
+	m.stream = subscriptionStream{r: &l.streamReopener, filter: filter, acknowledged: m.acknowledged, notified: m.notified}
 	l.streamReopener.run(m)
 	return m.end
 }
@@ -37,6 +41,14 @@ func (m *modernSubscription) acknowledged(honored Filter) {
 		return
 	}
 	m.l.agreed(honored)
+}
+
+// notified passes on an event of the subscription, and a notification that an extension adds.
+func (m *modernSubscription) notified(method string, params []byte) {
+	m.l.notified(method, params)
+	if m.l.s.addedNotification(method) {
+		m.l.s.enqueueNotification(method, params)
+	}
 }
 
 // open implements reopenable.

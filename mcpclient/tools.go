@@ -25,8 +25,25 @@ func bySession(c *call) { c.origin = OriginSession }
 // If a tool fails, its result has IsError set, and CallTool returns no error. An error means that
 // there is no result, but the tool may still have run: see [OutcomeOf]. After a lost answer, the
 // session never runs a tool a second time unless [WithIdempotent] or [Options].TrustToolHints
-// allows it. A tool that runs only as a task is a [*TaskRequiredError].
+// allows it. A tool that runs only as a task is a [*TaskRequiredError]. With
+// [Options].CheckOutput, a result that does not match the tool's output schema is an error as well.
 func (s *Session) CallTool(ctx context.Context, name string, args any, opts ...CallOption) (*CallToolResult, error) {
+	output, err := s.outputToCheck(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	result, c, err := s.callTool(ctx, name, args, opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.checkOutput(result, output); err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// callTool runs a tool. It returns the result, without validating its output, and the call.
+func (s *Session) callTool(ctx context.Context, name string, args any, opts []CallOption) (*CallToolResult, *call, error) {
 	result := new(CallToolResult)
 	c := s.newCall(ctx, message{method: methodCallTool, name: name, hasName: true}, opts)
 	var err error
@@ -34,9 +51,9 @@ func (s *Session) CallTool(ctx context.Context, name string, args any, opts ...C
 	c.result, c.value = result.decoder(c.keepRaw), result
 	c.repeatable = s.declaredHarmless(&c.callOptions, name)
 	if result, err = finish(c, result, err); err != nil {
-		return nil, namingTask(name, err)
+		return nil, nil, namingTask(name, err)
 	}
-	return result, nil
+	return result, c, nil
 }
 
 // finish runs a call and returns its result, unless its parameters cannot be encoded.

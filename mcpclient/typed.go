@@ -13,6 +13,7 @@ import (
 
 	"github.com/hawser-mcp/hawser/internal/redact"
 	"github.com/hawser-mcp/hawser/internal/schema"
+	"github.com/hawser-mcp/hawser/internal/verdict"
 	"github.com/hawser-mcp/hawser/internal/wire"
 	"github.com/hawser-mcp/hawser/transport"
 )
@@ -103,16 +104,21 @@ func schemaError(err error) error {
 // [Session.CallTool] returns the result. If a result does not match the schema, Call returns a
 // [KindProtocol] error that wraps a [*SchemaError]. In both cases the tool has run. With
 // [WithManualInput], Call fails with [KindInput] if the tool requires input; only CallTool returns
-// the required input.
+// the required input. In the same way, only CallTool returns a result that [WithoutResolving] left
+// as it was.
 func Call[In, Out any](ctx context.Context, s *Session, tool string, in In, opts ...CallOption) (Out, error) {
 	var zero Out
 	output, err := s.outputSchema(ctx, tool)
 	if err != nil {
 		return zero, toolNotRun(err)
 	}
-	res, err := s.CallTool(ctx, tool, in, opts...)
+	res, c, err := s.callTool(ctx, tool, in, opts)
 	if err != nil {
 		return zero, err
+	}
+	if c.claimed() != nil {
+		c.past = verdict.Unknown
+		return zero, c.failure(KindProtocol, answered("", errUnresolved))
 	}
 	if e := checkResult(tool, res, output); e != nil {
 		return zero, s.harmlessIf(e, tool, opts)
@@ -151,6 +157,7 @@ func badResult(kind Kind, err error) *Error {
 
 var (
 	errManualInput  = errors.New("the tool requires input: with WithManualInput, use CallTool, which returns the required input")
+	errUnresolved   = errors.New("the result has the type of an extension: with WithoutResolving, use CallTool, which returns such a result")
 	errNoStructured = errors.New("no structured content, although the tool has an output schema")
 )
 

@@ -187,6 +187,15 @@ func TestPing(t *testing.T) {
 	require.Equal(t, "teahouse 1.2.3 answered in 0s (protocol 2025-11-25, legacy era)\n", succeeds(t, "ping", url, "--protocol", "2025-11-25").out)
 	require.JSONEq(t, `{"name":"teahouse","version":"1.2.3","protocolVersion":"2025-11-25","era":"legacy","milliseconds":0}`,
 		succeeds(t, "ping", url, "--json", "--protocol", "2025-11-25").out)
+
+	srv := mcptest.New(mcptest.Modern)
+	srv.Name = "apps"
+	srv.Capabilities = map[string]any{"extensions": map[string]any{"io.modelcontextprotocol/ui": map[string]any{"n": 7}, "com.example/\x1b[31ma": nil}}
+	link := srv.Loopback(t)
+	require.Equal(t, "apps 1.0.0 answered in 0s (protocol 2026-07-28, modern era)\nextension com.example/a\nextension io.modelcontextprotocol/ui\n",
+		succeeds(t, "ping", link.URL).out)
+	require.Equal(t, map[string]any{"io.modelcontextprotocol/ui": map[string]any{"n": 7.0}, "com.example/\x1b[31ma": nil},
+		documents(t, succeeds(t, "ping", link.URL, "--json").out)[0]["extensions"])
 }
 
 func TestShellCompletion(t *testing.T) {

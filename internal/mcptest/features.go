@@ -13,6 +13,7 @@ type Tool struct {
 	Schema      string // schema of the input; "" accepts any object
 	Output      string // schema of the structured content; "" for none
 	Annotations map[string]any
+	Meta        json.RawMessage // _meta; nil for none
 	// Mirrored maps header names to the top-level arguments that a modern call must repeat in
 	// Mcp-Param headers. Schema should agree with it.
 	Mirrored map[string]string
@@ -28,6 +29,9 @@ func (t *Tool) definition() map[string]any {
 	d := map[string]any{"name": t.Name, "description": t.Description, "inputSchema": json.RawMessage(schema)}
 	if t.Output != "" {
 		d["outputSchema"] = json.RawMessage(t.Output)
+	}
+	if t.Meta != nil {
+		d["_meta"] = t.Meta
 	}
 	if t.Annotations != nil {
 		d["annotations"] = t.Annotations
@@ -68,6 +72,9 @@ func Text(text string) json.RawMessage {
 }
 
 func (s *Server) capabilities() map[string]any {
+	if s.Capabilities != nil {
+		return s.Capabilities
+	}
 	changes, resources := map[string]any{"listChanged": true}, map[string]any{"listChanged": true}
 	if s.CanSubscribe {
 		resources["subscribe"] = true

@@ -78,6 +78,9 @@ type Server struct {
 	Templates []Template
 	// Complete, if not nil, answers completion/complete and declares the capability.
 	Complete func(params json.RawMessage) (json.RawMessage, error)
+	// Capabilities, if not nil, replaces the capabilities that the server declares. It does not change
+	// what the server supports.
+	Capabilities map[string]any
 	// CanSubscribe declares resources.subscribe and accepts subscriptions to any resource:
 	// resources/subscribe from legacy clients, resourceSubscriptions from modern clients. New sets
 	// CanSubscribe to true.

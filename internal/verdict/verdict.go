@@ -3,6 +3,8 @@
 package verdict
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/hawser-mcp/hawser/streamablehttp"
@@ -99,6 +101,13 @@ func (e *InvalidError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *InvalidError) Unwrap() error { return e.Err }
 
+// ResultTypeError reports a result whose type the client does not know. Such a result need not be
+// the end of the request: the type may mean that the server still works on it.
+type ResultTypeError struct{ Type string }
+
+// Error returns a text that quotes the type.
+func (e *ResultTypeError) Error() string { return fmt.Sprintf("unknown resultType %q", e.Type) }
+
 // StageOf extends [transport.StageOf] to the errors of package streamablehttp. If the server
 // replied, the stage is Answered.
 func StageOf(err error) transport.Stage {
@@ -137,7 +146,7 @@ func Judge(err error, q Situation) Verdict {
 // the session is gone.
 func judgeNonsense(e *streamablehttp.ProtocolError, q Situation) Verdict {
 	v := Verdict{Kind: KindProtocol}
-	if e.Answers {
+	if unfinal := (*ResultTypeError)(nil); e.Answers && !errors.As(e.Err, &unfinal) {
 		v.Outcome = Answered
 	}
 	rpc, ok := e.Err.(*streamablehttp.RPCError)

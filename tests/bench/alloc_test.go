@@ -97,6 +97,22 @@ func TestObserverAllocations(t *testing.T) {
 	}
 }
 
+// Extensions and strictness cost a call nothing, except for what is declared in each modern request.
+func TestExtensionAllocations(t *testing.T) {
+	for _, opts := range []mcpclient.Options{legacy, modern} {
+		opts.Transport = new(onceMemory)
+		plain, plainSize := perCall(t, hawserClient(t, "http://memory.test/mcp", opts), json200, 2000)
+		opts.Strict = true
+		opts.Extensions = []mcpclient.Extension{{
+			ID: "com.example/a", Claims: []mcpclient.Claim{{Method: "tools/call", ResultType: "task"}}, Names: map[string]string{"a/get": "id"},
+		}}
+		extended, size := perCall(t, hawserClient(t, "http://memory.test/mcp", opts), json200, 2000)
+		t.Logf("%.2f and %.2f allocations, %.0f and %.0f B", plain, extended, plainSize, size)
+		require.InDelta(t, plain, extended, 0.5)
+		require.InDelta(t, plainSize, size, 128) // declaring the extension is longer by 33 B, and the body has a size class
+	}
+}
+
 // A cancellable context, as most callers have, adds little.
 func TestCancellableCallAllocations(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())

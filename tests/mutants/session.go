@@ -200,8 +200,8 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "an unknown resultType is complete", file: "mcpclient/call.go",
-		old: `return false, fmt.Errorf("unknown resultType %q", string(t[:min(len(t), 64)]))`,
-		new: `_ = fmt.Sprint(t)
+		old: `return false, &verdict.ResultTypeError{Type: string(t[:min(len(t), 64)])}`,
+		new: `_ = t
 		return false, nil`,
 		test: "TestUnknownResultTypeIsNotComplete",
 	},

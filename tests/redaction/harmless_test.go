@@ -12,9 +12,12 @@ const (
 var harmlessTypes = map[string]string{
 	"mcpclient.CacheHint":                   ofNumbers,
 	"mcpclient.CallToolResult":              ofServer,
+	"mcpclient.Claim":                       "it has names of the protocol and a function",
+	"mcpclient.ClaimedResult":               "it is data of the server; its options are functions",
 	"mcpclient.CompleteResult":              ofServer,
 	"mcpclient.InvalidItem":                 ofServer,
 	"mcpclient.Error":                       ofError,
+	"mcpclient.Extension":                   "it has what the client declares to every server, and functions",
 	"mcpclient.Filter":                      "it has the URIs of resources that the server listed",
 	"mcpclient.FormRequest":                 ofServer,
 	"mcpclient.MissedEvents":                ofNumbers,

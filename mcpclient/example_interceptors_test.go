@@ -9,13 +9,14 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
 
-	"github.com/hawser-mcp/hawser/internal/mcptest"
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
@@ -113,7 +114,7 @@ func ExampleInterceptor_bound() {
 					continue // bound other kinds of content here
 				}
 				if left -= len(text.Text); left < 0 {
-					text.Text = text.Text[:max(len(text.Text)+left, 0)] + " [cut]"
+					text.Text = strings.ToValidUTF8(text.Text[:max(len(text.Text)+left, 0)], "") + " [cut]"
 					left = 0
 				}
 				result.Content[i] = text
@@ -203,26 +204,23 @@ func ExampleInterceptor_limit() {
 
 // connectOffice connects to a server with some tools. The returned function ends both.
 func connectOffice(interceptor mcpclient.Interceptor) (*mcpclient.Session, func()) {
-	srv := mcptest.New(mcptest.Modern)
-	file := func(_ context.Context, c *mcptest.Call) (json.RawMessage, error) {
-		var args struct{ File string }
-		err := json.Unmarshal(c.Arguments, &args)
-		return mcptest.Text("content of " + args.File), err
+	file := func(_ context.Context, call mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		return mcp.NewToolResultText("content of " + call.GetString("file", "")), nil
 	}
 	var running, most atomic.Int32
-	busy := func(ctx context.Context, _ *mcptest.Call) (json.RawMessage, error) {
+	busy := func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		now := running.Add(1)
 		defer running.Add(-1)
 		for seen := most.Load(); now > seen && !most.CompareAndSwap(seen, now); seen = most.Load() {
 		}
-		return mcptest.Text(fmt.Sprintf("never more than 2 at once: %t", most.Load() <= 2)), mcptest.Sleep(ctx, 20*time.Millisecond)
+		time.Sleep(20 * time.Millisecond)
+		return mcp.NewToolResultText(fmt.Sprintf("never more than 2 at once: %t", most.Load() <= 2)), nil
 	}
-	srv.Tools = []*mcptest.Tool{
-		{Name: "read", Run: file, Annotations: map[string]any{"readOnlyHint": true}},
-		{Name: "delete", Run: file, Annotations: map[string]any{"destructiveHint": true}},
-		{Name: "busy", Run: busy},
-	}
-	web := httptest.NewServer(srv)
+	office := mcpserver.NewMCPServer("office", "1")
+	office.AddTool(mcp.NewTool("read", mcp.WithReadOnlyHintAnnotation(true)), file)
+	office.AddTool(mcp.NewTool("delete", mcp.WithDestructiveHintAnnotation(true)), file)
+	office.AddTool(mcp.NewTool("busy"), busy)
+	web := httptest.NewServer(mcpserver.NewStreamableHTTPServer(office))
 	s, err := mcpclient.Connect(context.Background(), web.URL, &mcpclient.Options{Interceptors: []mcpclient.Interceptor{interceptor}})
 	if err != nil {
 		log.Panic(err)

@@ -145,13 +145,14 @@ func (w *watcher) retry(ctx context.Context, e mcpclient.Retrying) {
 
 // judgeCall compares the retries of a call with its error. A retry that the end of the call prevents
 // is reported as well. Sending a call again with input that the server required, or because an
-// interceptor called next again, is no retry. again says that this may have happened.
+// interceptor called next again, is no retry, and the error is that of the last time. again says that
+// this may have happened, and then nothing is compared.
 func (w *watcher) judgeCall(n int, err error, again bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.returned[n] = true
 	var e *mcpclient.Error
-	if errors.As(err, &e) && e.Tries > 0 && (w.retries[n] > e.Tries || w.retries[n] < e.Tries-1 && !again) {
+	if errors.As(err, &e) && e.Tries > 0 && !again && (w.retries[n] > e.Tries || w.retries[n] < e.Tries-1) {
 		w.breachf("call %d: %d retries for %d tries", n, w.retries[n], e.Tries)
 	}
 }

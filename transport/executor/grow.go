@@ -14,6 +14,7 @@ type growth struct {
 	makings []*making     // in the order in which they began
 	price   time.Duration // of a link: moving average of the measured times
 	priced  bool          // price was measured
+	free    bool          // the last link took no time worth waiting for
 	cold    bool          // the last link was made without a warm-up, so its price is not known
 	began   time.Time     // when the last making began
 	timer   *time.Timer   // nil before its first use
@@ -53,7 +54,7 @@ func (p *pool) due(now time.Time) (*waiter, time.Time) {
 	young := g.young(now)
 	busy := len(p.members) - len(p.idle) - p.streams // links that may come free
 	at := now
-	if busy > 0 || len(young) > 0 {
+	if !g.free && (busy > 0 || len(young) > 0) {
 		still := later(w.joined, p.moved).Add(min(g.price, patience))
 		at = earlier(still, w.joined.Add(2*g.price))
 	}
@@ -101,6 +102,7 @@ func (g *growth) learn(c *conn) {
 		return
 	}
 	took := c.took
+	g.free = took < freePrice
 	if g.priced {
 		took = g.price + (took-g.price)/4
 	}

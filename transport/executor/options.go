@@ -50,6 +50,7 @@ const (
 const (
 	firstPrice  = 50 * time.Millisecond // of a link, before one was measured
 	leastPrice  = time.Millisecond      // bounds of the measured price
+	freePrice   = 50 * time.Microsecond // a link that takes less is made without a wait: it is in this process
 	mostPrice   = 250 * time.Millisecond
 	patience    = 5 * time.Millisecond  // the longest wait for a free link while no link comes free
 	burst       = 10 * time.Millisecond // makings of so much price together may run at once

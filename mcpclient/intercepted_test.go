@@ -9,8 +9,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// interceptVariable is the environment variable that puts [passing] into every session of the tests
-// in this package. Interceptors that change nothing must change nothing.
+// interceptVariable is the environment variable that puts [passing] and an observer into every
+// session of the tests in this package. Interceptors that change nothing must change nothing.
 const interceptVariable = "HAWSER_TEST_INTERCEPT"
 
 // connectTo is [mcpclient.Connect] for tests.
@@ -23,6 +23,9 @@ func connectTo(ctx context.Context, endpoint string, opts *mcpclient.Options) (*
 		forced = *opts
 	}
 	forced.Interceptors = append(slices.Clone(forced.Interceptors), passing())
+	if forced.Observer == nil {
+		forced.Observer = func(context.Context, mcpclient.Event) {}
+	}
 	return mcpclient.Connect(ctx, endpoint, &forced)
 }
 

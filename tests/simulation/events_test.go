@@ -24,7 +24,7 @@ type watcher struct {
 	replaced   uint64 // how many recoveries replaced the session
 	asking     bool   // an authorization is running
 	streams    map[*mcpclient.Subscription]stream
-	retries    map[int]int // by call
+	retries    map[retriedMessage]int
 	returned   map[int]bool
 }
 
@@ -33,7 +33,7 @@ type stream struct{ open, justOpened bool }
 
 func newWatcher(j *Journal) *watcher {
 	return &watcher{
-		j: j, ended: map[*mcpclient.Recovery]bool{}, streams: map[*mcpclient.Subscription]stream{}, retries: map[int]int{}, returned: map[int]bool{},
+		j: j, ended: map[*mcpclient.Recovery]bool{}, streams: map[*mcpclient.Subscription]stream{}, retries: map[retriedMessage]int{}, returned: map[int]bool{},
 	}
 }
 
@@ -132,13 +132,20 @@ func (w *watcher) recover(e mcpclient.Event) {
 	}
 }
 
-// retry counts the retries of a call. Requests for the session itself have no number.
+// retriedMessage is what a call sends: its request, or another one that it needs, such as a list of tools.
+type retriedMessage struct {
+	n      int // the number of the call
+	method string
+}
+
+// retry counts the retries of a call. Requests for the session itself have no number. The answer to
+// a server request may be sent after the call returned.
 func (w *watcher) retry(ctx context.Context, e mcpclient.Retrying) {
 	n, _ := ctx.Value(opKey{}).(int)
 	if n == 0 {
 		return
 	}
-	if w.retries[n]++; w.returned[n] {
+	if w.retries[retriedMessage{n, e.Method}]++; w.returned[n] && e.Method != "elicitation/create" {
 		w.breachf("call %d: %s is retried after the call returned", n, e.Method)
 	}
 }
@@ -152,8 +159,11 @@ func (w *watcher) judgeCall(n int, err error, again bool) {
 	defer w.mu.Unlock()
 	w.returned[n] = true
 	var e *mcpclient.Error
-	if errors.As(err, &e) && e.Tries > 0 && !again && (w.retries[n] > e.Tries || w.retries[n] < e.Tries-1) {
-		w.breachf("call %d: %d retries for %d tries", n, w.retries[n], e.Tries)
+	if !errors.As(err, &e) || e.Tries == 0 || again {
+		return
+	}
+	if retries := w.retries[retriedMessage{n, e.Method}]; retries > e.Tries || retries < e.Tries-1 {
+		w.breachf("call %d: %d retries for %d tries", n, retries, e.Tries)
 	}
 }
 

@@ -106,6 +106,7 @@ func (h *History) faultOfResumes(o *Op) fault {
 
 func (h *History) faultsOfWorld(all map[fault]bool) {
 	var refused time.Duration = -1
+	losses := 0
 	events := slices.Clone(h.World)
 	slices.SortStableFunc(events, func(a, b Event) int { return int(a.At - b.At) })
 	for _, e := range events {
@@ -113,6 +114,9 @@ func (h *History) faultsOfWorld(all map[fault]bool) {
 		case "emit":
 		case "lose":
 			all[lostSession] = all[lostSession] || !h.Modern
+			if losses++; losses > 1 && h.Loss == "401" {
+				all[beyondHelp] = true // the server may refuse even the first ping of a new session, as it refuses credentials
+			}
 		case "expire":
 			all[expiredToken] = all[expiredToken] || h.Auth
 		case "end-shared", "cut-shared":

@@ -117,8 +117,8 @@ func (c *call) resolve() error {
 	return c.failedResolve(bounded, claim, err)
 }
 
-// rawResult returns the result as received. A decoder keeps it if the type of the result is none of
-// the protocol itself.
+// rawResult returns the result as received. A decoder keeps it if the protocol itself does not
+// define the type of the result.
 func (c *call) rawResult() json.RawMessage {
 	switch d := c.result.(type) {
 	case *wire.CallTool:

@@ -33,7 +33,7 @@ type Extension struct {
 	// Notifications holds the handlers of the extension's notifications, by method. They run like
 	// the notification handlers of [Handlers], and [Handlers].Notification does not receive these
 	// notifications. A legacy session opens its shared stream for them. params are as received, nil
-	// if there are none. Methods of the protocol itself are not allowed.
+	// for a notification without parameters. Methods of the protocol itself are not allowed.
 	Notifications map[string]func(ctx context.Context, s *Session, params json.RawMessage)
 }
 

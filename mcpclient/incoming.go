@@ -32,7 +32,8 @@ func (in *Incoming) Notification() bool { return in.notification }
 // Endpoint returns the URL of the server without its query.
 func (in *Incoming) Endpoint() string { return in.s.Endpoint() }
 
-// Params returns the parameters as received, nil if there are none. Do not change them.
+// Params returns the parameters as received, nil for a message without parameters. Do not change
+// them.
 func (in *Incoming) Params() json.RawMessage { return in.params }
 
 // SetParams replaces the parameters that the handler receives. They are decoded like the server's. A
@@ -45,7 +46,7 @@ func (in *Incoming) SetParams(params json.RawMessage) {
 type handledRequest struct {
 	// answer calls the handler and encodes its answer.
 	answer answerer
-	// declined returns the answer that says that the user declined; nil if there is none.
+	// declined returns the answer for a user who declined; nil if the request has no such answer.
 	declined func() (json.RawMessage, error)
 	// check checks an answer that an interceptor changed, and encodes it again.
 	check func(answer json.RawMessage) (json.RawMessage, error)
@@ -143,8 +144,8 @@ func encodeRoots(roots []mcp.Root) (json.RawMessage, error) {
 	return json.Marshal(map[string]any{"roots": append([]mcp.Root{}, roots...)})
 }
 
-// receive passes a notification through the interceptors to its handler. If there are none, params
-// may be nil.
+// receive passes a notification through the interceptors to its handler. For a notification without
+// parameters, params may be nil.
 func (s *Session) receive(ctx context.Context, method string, params json.RawMessage, handler func(ctx context.Context, params json.RawMessage)) {
 	if s.incoming == nil {
 		handler(ctx, params)

@@ -128,7 +128,7 @@ func (m *message) setMeta(key string, value []byte) error {
 	return nil
 }
 
-// userMeta returns a member of the user's _meta, nil if there is none.
+// userMeta returns a member of the user's _meta, nil if the user did not set it.
 func (m *message) userMeta(key string) (value []byte) {
 	if len(m.meta) == 0 {
 		return nil

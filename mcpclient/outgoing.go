@@ -71,7 +71,8 @@ func (o *Outgoing) ID() int64 { return o.d.msg.id }
 // Before next was called, it is [NotRun].
 func (o *Outgoing) Outcome() Outcome { return Outcome(o.d.outcome()) }
 
-// Params returns the parameters without _meta, nil if there are none. Do not change them.
+// Params returns the parameters without _meta, nil for a message without parameters. Do not change
+// them.
 func (o *Outgoing) Params() json.RawMessage { return o.d.msg.params }
 
 // Arguments returns the arguments of a tool call, nil for other messages. Do not change them.
@@ -106,8 +107,8 @@ func inner(object []byte) []byte {
 	return bytes.TrimSpace(object[1 : len(object)-1])
 }
 
-// Meta returns a member of the _meta that the caller or another interceptor has set, nil if there
-// is none. Do not change it.
+// Meta returns a member of the _meta that the caller or another interceptor has set. It returns nil
+// if the member is not set. Do not change the result.
 func (o *Outgoing) Meta(key string) json.RawMessage { return o.d.msg.userMeta(key) }
 
 // SetMeta sets a member of _meta to anything that encodes to JSON. It fails for keys that the

@@ -50,7 +50,7 @@ type Session struct {
 	urls       urlElicitations
 	subscribed subscribedResources
 
-	// The interceptors; nil if there are none.
+	// The chains of interceptors, each nil without interceptors of its kind.
 	outgoing   OutgoingFunc
 	incoming   IncomingFunc
 	recovering RecoveryFunc

@@ -34,7 +34,7 @@ func (g *Group[T]) Ended() uint64 { return g.ended.Load() }
 // Running reports whether a call is running.
 func (g *Group[T]) Running() bool { return g.Current() != nil }
 
-// Current returns the running call, nil if there is none.
+// Current returns the running call, nil if no call is running.
 func (g *Group[T]) Current() *Call[T] {
 	g.mu.Lock()
 	defer g.mu.Unlock()

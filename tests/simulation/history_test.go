@@ -35,7 +35,7 @@ type History struct {
 	Buffer    int    `json:",omitempty"` // bytes that a connection buffers; 0: 64 KiB
 	Idle      span   `json:",omitempty"` // Timeouts.Idle
 	Try       span   `json:",omitempty"` // Timeouts.Try
-	Intercept string `json:",omitempty"` // what the interceptors do, see interceptors; empty: there are none
+	Intercept string `json:",omitempty"` // what the interceptors do, see interceptors; empty for no interceptors
 	CloseAt   span   `json:",omitempty"` // when Close is called; 0: after the calls
 
 	Ops   []Op               `json:",omitempty"`

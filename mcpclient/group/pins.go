@@ -1,0 +1,4 @@
+package group
+
+// Pins remembers the definitions of tools that were accepted.
+type Pins struct{}

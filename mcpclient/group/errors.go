@@ -139,12 +139,13 @@ func (t *try) failed(ctx context.Context, err error) error {
 	if !errors.Is(context.Cause(ctx), errNotReady) {
 		return err
 	}
-	e := &mcpclient.Error{Kind: mcpclient.KindTimeout, Method: "connect", Err: &notReady{t.limit, err}}
+	e := mcpclient.Error{Method: "connect", Outcome: mcpclient.NotRun}
 	var inner *mcpclient.Error
 	if errors.As(err, &inner) {
-		e.Stage, e.Outcome, e.Tries = inner.Stage, inner.Outcome, inner.Tries
+		e = *inner
 	}
-	return e
+	e.Kind, e.Err = mcpclient.KindTimeout, &notReady{t.limit, err}
+	return &e
 }
 
 // needsPerson reports whether a try failed because nobody authorized it. If the authorization server

@@ -223,7 +223,9 @@ func locked(srv *mcptest.Server) *mcptest.Server {
 }
 
 func auth(a *authorizer) func(context.Context, *mcpconfig.Server) (mcpclient.Authorizer, func() error, error) {
-	return func(context.Context, *mcpconfig.Server) (mcpclient.Authorizer, func() error, error) { return a, nil, nil }
+	return func(context.Context, *mcpconfig.Server) (mcpclient.Authorizer, func() error, error) {
+		return a, nil, nil
+	}
 }
 
 // A login takes six times as long as a try may: there is one try, and the user is asked once.

@@ -86,12 +86,17 @@ func TestASignalDuringAListIsNotLost(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		srv := w.serve("s", newServer(mcptest.Legacy, "a"))
 		var lists atomic.Int64
+		var listed atomic.Pointer[string]
+		rename := func(name string) {
+			listed.Store(&name)
+			srv.Notify(toolsChanged, nil)
+		}
 		srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
 			if m == nil || m.Method != "tools/list" {
 				return false
 			}
 			if lists.Add(1) > 1 {
-				tools := `{"tools":[{"name":"` + srv.Tools[0].Name + `","inputSchema":{"type":"object"}}]}`
+				tools := `{"tools":[{"name":"` + *listed.Load() + `","inputSchema":{"type":"object"}}]}`
 				time.Sleep(5 * time.Second)
 				mcptest.WriteJSON(w, 200, []byte(`{"jsonrpc":"2.0","id":`+string(m.ID)+`,"result":`+tools+`}`))
 				return true
@@ -100,9 +105,9 @@ func TestASignalDuringAListIsNotLost(t *testing.T) {
 		})
 		g := w.open(group.Options{}, entry("s"))
 		require.NoError(t, g.Wait(t.Context()))
-		srv.change(&mcptest.Tool{Name: "b"})
+		rename("b")
 		time.Sleep(time.Second)
-		srv.change(&mcptest.Tool{Name: "c"})
+		rename("c")
 		time.Sleep(20 * time.Second)
 		require.Equal(t, []string{"s__c"}, names(g))
 		require.EqualValues(t, 3, lists.Load())

@@ -148,6 +148,7 @@ func requirePrivate(t *testing.T, cfg *mcpconfig.Config) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d"} {
 		fmt.Fprintf(&out, verb, cfg)
 		fmt.Fprintf(&out, verb, *cfg)
+		fmt.Fprintf(&out, verb, []any{cfg, cfg.Servers, cfg.Executors})
 	}
 	slog.New(slog.NewTextHandler(&out, nil)).Info("x", "cfg", cfg, "servers", cfg.Servers)
 	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "cfg", cfg, "servers", cfg.Servers)

@@ -59,7 +59,7 @@ func (g *Group) call(ctx context.Context, m *member, name string, args json.RawM
 		args = json.RawMessage("{}")
 	}
 	v := m.look(name)
-	if v.function == nil && !v.held { // perhaps a server that is not connected yet has it
+	if v.function.Function == nil && !v.held { // perhaps a server that is not connected yet has it
 		if _, err := m.awaitReady(ctx, name); err != nil {
 			return nil, err
 		}
@@ -97,10 +97,10 @@ func (g *Group) unknown(name string) error {
 // view is what a call sees of a server at one moment.
 type view struct {
 	state    State
-	conn     *conn              // nil unless ready
-	function *toolspec.Function // nil if it is not offered
-	held     bool               // the pins hold the function back
-	changed  <-chan struct{}    // closed when the state changes
+	conn     *conn // nil unless ready
+	function callable
+	held     bool            // the pins hold the function back
+	changed  <-chan struct{} // closed when the state changes
 }
 
 // look returns what a call sees of the server.
@@ -108,7 +108,7 @@ func (m *member) look(name string) view {
 	m.g.mu.RLock()
 	defer m.g.mu.RUnlock()
 	v := view{state: m.state, conn: m.conn, function: m.offer.byName[name], changed: m.changed}
-	if v.function == nil {
+	if v.function.Function == nil {
 		_, v.held = slices.BinarySearch(m.offer.held, name)
 	}
 	return v
@@ -119,7 +119,7 @@ func (v *view) refusal(name string) error {
 	switch {
 	case v.held:
 		return &CallError{Reason: Denied, Function: name, State: v.state, Err: errNotAccepted}
-	case v.function == nil:
+	case v.function.Function == nil:
 		return &CallError{Reason: UnknownFunction, Function: name, State: v.state}
 	}
 	return nil
@@ -135,12 +135,12 @@ var (
 // approve applies the rule of the configuration.
 func (m *member) approve(ctx context.Context, v view, name string, args json.RawMessage) error {
 	var err error
-	switch m.cfg.Rule(v.function.Tool) {
+	switch v.function.rule {
 	case mcpconfig.Auto:
 		return nil
 	case mcpconfig.Ask:
 		if err = errNobody; m.g.opts.Approve != nil {
-			err = m.g.opts.Approve(ctx, *v.function, args)
+			err = m.g.opts.Approve(ctx, *v.function.Function, args)
 		}
 	default:
 		err = errNever
@@ -165,7 +165,7 @@ func (m *member) begin(ctx context.Context, name, fingerprint string) (*conn, *t
 		case v.function.Fingerprint != fingerprint:
 			return nil, nil, &CallError{Reason: Denied, Function: name, State: v.state, Err: errRedefined}
 		case v.conn.calls.Begin():
-			return v.conn, v.function, nil
+			return v.conn, v.function.Function, nil
 		}
 	}
 }

@@ -112,13 +112,26 @@ func (e *notReady) Unwrap() error { return e.err }
 // Is reports whether target is context.DeadlineExceeded.
 func (e *notReady) Is(target error) bool { return target == context.DeadlineExceeded }
 
-// obstacle returns the text of the failure below the end of the try's context, "" if there is none.
+// obstacle returns the text of what an ended try had met before: the first error of the tree that does
+// not come from the end. It returns "" if there is none.
 func obstacle(err error) string {
-	var link *transport.Error
-	if !errors.As(err, &link) || errors.Is(link.Err, errNotReady) {
+	if err == nil || err == context.Canceled || err == errNotReady { //nolint:errorlint // the tree is walked here
 		return ""
 	}
-	return link.Error()
+	if !errors.Is(err, errNotReady) {
+		return err.Error()
+	}
+	switch e := err.(type) { //nolint:errorlint // the tree is walked here
+	case interface{ Unwrap() error }:
+		return obstacle(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, err := range e.Unwrap() {
+			if text := obstacle(err); text != "" {
+				return text
+			}
+		}
+	}
+	return ""
 }
 
 // failed returns the error of the try.
@@ -126,19 +139,23 @@ func (t *try) failed(ctx context.Context, err error) error {
 	if !errors.Is(context.Cause(ctx), errNotReady) {
 		return err
 	}
-	e := &mcpclient.Error{Kind: mcpclient.KindTimeout, Method: "connect", Err: &notReady{t.limit, err}}
+	e := mcpclient.Error{Method: "connect", Outcome: mcpclient.NotRun}
 	var inner *mcpclient.Error
 	if errors.As(err, &inner) {
-		e.Stage, e.Outcome, e.Tries = inner.Stage, inner.Outcome, inner.Tries
+		e = *inner
 	}
-	return e
+	e.Kind, e.Err = mcpclient.KindTimeout, &notReady{t.limit, err}
+	return &e
 }
 
 // needsPerson reports whether a try failed because nobody authorized it. If the authorization server
-// could not be reached, the group can try again by itself.
+// could not be reached, the group tries again by itself.
 func needsPerson(err error) bool {
 	var link *transport.Error
-	return mcpclient.KindOf(err) == mcpclient.KindAuthRequired && !errors.As(err, &link)
+	if mcpclient.KindOf(err) != mcpclient.KindAuthRequired {
+		return false
+	}
+	return !errors.As(err, &link) || !errors.As(link.Err, &link) // the first is that of the refused request
 }
 
 // brief describes an error for the log, without any text from the server.

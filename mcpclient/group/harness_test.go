@@ -2,6 +2,7 @@ package group_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -86,7 +87,10 @@ func (r *running) startWith(h http.Handler) {
 }
 
 // kill ends the server's connections and frees its address.
-func (r *running) kill() { r.stop() }
+func (r *running) kill() {
+	r.stop()
+	synctest.Wait() // the client has noticed
+}
 
 // open opens a group whose events go to the diary. The group is closed at the end of the test.
 func (w *world) open(opts group.Options, servers ...mcpconfig.Server) *group.Group {
@@ -180,6 +184,8 @@ func notMade(t *testing.T, err error) *group.CallError {
 	return e
 }
 
+type ctx = context.Context
+
 // since returns a function that returns how much fake time has passed.
 func since() func() time.Duration {
 	start := time.Now()
@@ -187,7 +193,7 @@ func since() func() time.Duration {
 }
 
 // never is a tool that runs until its context ends.
-func never(ctx context.Context, _ *mcptest.Call) ([]byte, error) {
+func never(ctx context.Context, _ *mcptest.Call) (json.RawMessage, error) {
 	<-ctx.Done()
 	return nil, fmt.Errorf("the call was cancelled: %w", context.Cause(ctx))
 }

@@ -14,9 +14,15 @@ import (
 // offer is what a server offers to a model. It is immutable and replaced as a whole.
 type offer struct {
 	functions    []toolspec.Function // sorted by name
-	byName       map[string]*toolspec.Function
+	byName       map[string]callable
 	held         []string // names of the functions that the pins hold back, sorted
 	instructions string
+}
+
+// callable is a function that is offered, with the rule for its calls.
+type callable struct {
+	*toolspec.Function // nil for a function that is not offered
+	rule               mcpconfig.Rule
 }
 
 // Functions returns what a model may call, sorted by name, and a number that changes when the list
@@ -76,7 +82,7 @@ func (m *member) publish(instructions string) {
 	if m.known {
 		accepted, held = g.opts.Pins.check(m.cfg.Name, m.listed)
 	}
-	next := newOffer(g.opts.Prefix, accepted, held)
+	next := newOffer(g.opts.Prefix, &m.cfg, accepted, held)
 	next.instructions = instructions
 	e := m.offer.compare(next)
 	differ := len(e.Added)+len(e.Removed)+len(e.Changed) > 0
@@ -94,12 +100,12 @@ func (m *member) publish(instructions string) {
 }
 
 // newOffer puts the prefix before the names.
-func newOffer(prefix string, functions []toolspec.Function, held []string) *offer {
-	o := &offer{functions: slices.Clone(functions), byName: make(map[string]*toolspec.Function, len(functions)), held: slices.Clone(held)}
+func newOffer(prefix string, cfg *mcpconfig.Server, functions []toolspec.Function, held []string) *offer {
+	o := &offer{functions: slices.Clone(functions), byName: make(map[string]callable, len(functions)), held: slices.Clone(held)}
 	for i := range o.functions {
 		f := &o.functions[i]
 		f.Name = prefix + f.Name
-		o.byName[f.Name] = f
+		o.byName[f.Name] = callable{f, cfg.Rule(f.Tool)}
 	}
 	for i := range o.held {
 		o.held[i] = prefix + o.held[i]
@@ -111,14 +117,14 @@ func newOffer(prefix string, functions []toolspec.Function, held []string) *offe
 // compare returns what changes if the next offer replaces this one.
 func (o *offer) compare(next *offer) (e FunctionsChanged) {
 	for _, name := range slices.Sorted(maps.Keys(next.byName)) {
-		if old := o.byName[name]; old == nil {
+		if old, known := o.byName[name]; !known {
 			e.Added = append(e.Added, name)
 		} else if old.Fingerprint != next.byName[name].Fingerprint {
 			e.Changed = append(e.Changed, name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.byName)) {
-		if next.byName[name] == nil {
+		if _, stays := next.byName[name]; !stays {
 			e.Removed = append(e.Removed, name)
 		}
 	}

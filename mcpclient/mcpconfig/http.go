@@ -95,7 +95,12 @@ func (o *fields) pairs(key string, cost severity, scalars bool) (list []pair) {
 		return nil
 	}
 	inner.unique()
+	seen := map[string]bool{}
 	for _, m := range inner.members {
+		if seen[m.key] {
+			continue
+		}
+		seen[m.key] = true
 		text, ok := m.value.data.(string)
 		if scalars && !ok {
 			switch m.value.data.(type) {

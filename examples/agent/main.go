@@ -40,10 +40,14 @@ type agent struct {
 }
 
 func main() {
-	file := flag.String("config", "", "configuration `file` such as .mcp.json; without it, a demonstration runs")
+	file := flag.String("config", "", "configuration `FILE`, followed by the task; without it, a demonstration runs")
 	flag.Parse()
+	if (*file == "") != (flag.NArg() == 0) {
+		flag.Usage()
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	a := &agent{model: endpoint, user: terminal.Standard()}
+	a := &agent{model: endpoint, user: terminal.Standard(), opts: group.Options{Transports: map[string]http.RoundTripper{}}}
 	err := a.start(ctx, *file, strings.Join(flag.Args(), " "))
 	stop()
 	if err != nil {
@@ -75,7 +79,6 @@ func (a *agent) start(ctx context.Context, file, task string) error {
 			return err
 		}
 		defer through.Close()
-		a.opts.Transports = map[string]http.RoundTripper{}
 		for _, s := range cfg.Servers {
 			a.opts.Transports[s.Executor] = through
 		}
@@ -113,9 +116,7 @@ func (a *agent) run(ctx context.Context, list []mcpconfig.Server, task string) e
 		if err := json.Unmarshal(raw, &m); err != nil {
 			return fmt.Errorf("message of the model: %w", err)
 		}
-		if m.Content != "" {
-			a.user.Printf("model: %s", m.Content)
-		}
+		a.user.Printf("model: %s", cmp.Or(m.Content, "…"))
 		if len(m.Calls) == 0 {
 			return nil
 		}
@@ -176,7 +177,6 @@ func (a *agent) observe(_ context.Context, e group.Event) {
 
 // endpoint is a model behind OPENAI_BASE_URL.
 func endpoint(ctx context.Context, chat []any, tools json.RawMessage) (json.RawMessage, error) {
-	const limit = 4 << 20
 	body, _ := json.Marshal(map[string]any{"model": os.Getenv("OPENAI_MODEL"), "messages": chat, "tools": tools})
 	url := strings.TrimSuffix(cmp.Or(os.Getenv("OPENAI_BASE_URL"), "https://api.openai.com/v1"), "/") + "/chat/completions"
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
@@ -189,10 +189,12 @@ func endpoint(ctx context.Context, chat []any, tools json.RawMessage) (json.RawM
 		return nil, err
 	}
 	defer resp.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(resp.Body, limit))
-	var answer struct{ Choices []struct{ Message json.RawMessage } }
+	body, err = io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	var answer struct {
+		Choices []struct{ Message json.RawMessage }
+	}
 	if err = errors.Join(err, json.Unmarshal(body, &answer)); err != nil || len(answer.Choices) == 0 {
-		return nil, errors.Join(fmt.Errorf("the model's endpoint answered %s, %d bytes (limit %d): %.300q", resp.Status, len(body), limit, body), err)
+		return nil, errors.Join(fmt.Errorf("the model's endpoint answered %s with %d bytes (limit 1 MiB): %.300q", resp.Status, len(body), body), err)
 	}
 	return answer.Choices[0].Message, nil
 }

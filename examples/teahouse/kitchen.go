@@ -4,34 +4,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
-	"time"
+	"sync/atomic"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
 )
 
-// kitchen is a server that dies when the first cup is brewed. It remembers how many were.
+// kitchen is a server that dies after its first cup. It remembers what it has brewed.
 type kitchen struct {
 	*site
 
-	shutting chan struct{}  // closed by shut
-	outages  sync.WaitGroup // the goroutine that ends the outage
-
-	mu     sync.Mutex // guards what follows
-	cups   int        // brewed so far
-	failed error      // why the kitchen did not return
+	brewed atomic.Int64 // cups
 }
 
 func newKitchen(listen Listen) *kitchen {
-	k := &kitchen{shutting: make(chan struct{})}
+	k := new(kitchen)
 	s := server.NewMCPServer("kitchen", "1.0.0")
 	s.AddTool(mcp.NewTool("brew", mcp.WithDescription("Brews green tea."), mcp.WithNumber("cups", mcp.Required())), k.brew)
 	s.AddTool(mcp.NewTool("brewed", mcp.WithDescription("Says how many cups were brewed."), mcp.WithReadOnlyHintAnnotation(true)),
 		func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-			k.mu.Lock()
-			defer k.mu.Unlock()
-			return mcp.NewToolResultText(fmt.Sprintf("cups brewed: %d", k.cups)), nil
+			return mcp.NewToolResultText(fmt.Sprintf("cups brewed: %d", k.brewed.Load())), nil
 		})
 	k.site = newSite(listen, s, 0)
 	return k
@@ -42,47 +34,24 @@ func newKitchen(listen Listen) *kitchen {
 func (k *kitchen) brew(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	cups := request.GetInt("cups", 1)
 	for cup := 1; cup <= cups; cup++ {
-		time.Sleep(perCup)
-		if err := reportProgress(ctx, request, cup, cups); err != nil {
+		if err := errors.Join(reportProgress(ctx, request, cup, cups), k.pause(perCup)); err != nil {
 			return nil, err
 		}
-		if k.serve() == 1 {
-			time.Sleep(perCup)
+		if k.brewed.Add(1) == 1 {
 			return nil, k.die(context.WithoutCancel(ctx))
 		}
 	}
 	return mcp.NewToolResultText(fmt.Sprintf("%d cups of green tea", cups)), nil
 }
 
-// serve counts a cup and returns how many there are.
-func (k *kitchen) serve() int {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.cups++
-	return k.cups
-}
-
-// die ends the server and every connection to it. It returns after the outage.
+// die takes the server down and up again after the outage. Nobody gets the error, since all
+// connections are lost.
 func (k *kitchen) die(ctx context.Context) error {
-	err := k.close()
-	k.outages.Go(func() {
-		select {
-		case <-time.After(outage):
-			err := k.open(ctx)
-			k.mu.Lock()
-			k.failed = err
-			k.mu.Unlock()
-		case <-k.shutting:
-		}
-	})
-	return errors.Join(errors.New("the kitchen is dead"), err)
-}
-
-// shut ends the kitchen for good.
-func (k *kitchen) shut() error {
-	close(k.shutting)
-	k.outages.Wait()
-	return errors.Join(k.failed, k.close())
+	err := k.down()
+	if ended := k.pause(outage); ended != nil {
+		return errors.Join(err, ended)
+	}
+	return errors.Join(err, k.up(ctx))
 }
 
 // reportProgress sends a progress notification if the client has requested it.

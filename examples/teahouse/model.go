@@ -24,6 +24,9 @@ type recorded struct {
 // is not the one that was recorded, as after a call that the user does not approve. Call it on one
 // goroutine at a time.
 func (h *House) Model(ctx context.Context, chat []any, _ json.RawMessage) (json.RawMessage, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	if h.model == nil {
 		if err := json.Unmarshal(recording, &h.model); err != nil {
 			return nil, err

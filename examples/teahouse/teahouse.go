@@ -1,6 +1,6 @@
 // Package teahouse is what examples/agent works on when it gets no configuration: two MCP servers, a
 // configuration file that lists them, and the recorded messages of a model. One of the servers dies
-// during a call and returns a second later.
+// during a call and returns two seconds later.
 //
 // The servers are built with mcp-go. You do not need this package to use existing servers.
 package teahouse
@@ -24,7 +24,7 @@ const Task = "Serve three cups of green tea."
 const (
 	distance = 20 * time.Millisecond  // how long a request travels to the pantry
 	perCup   = 100 * time.Millisecond // how long it takes to brew a cup
-	outage   = time.Second            // how long the kitchen is gone
+	outage   = 2 * time.Second        // how long the kitchen is gone
 )
 
 // Listen returns a listener at an address, such as "127.0.0.1:0" for a free port.
@@ -54,11 +54,14 @@ func Open(ctx context.Context, listen Listen) (*House, error) {
 		return nil, err
 	}
 	h := &House{Config: filepath.Join(dir, "mcp.json"), dir: dir, kitchen: newKitchen(listen), pantry: newPantry(listen)}
-	if err := errors.Join(h.kitchen.open(ctx), h.pantry.open(ctx), h.writeConfig()); err != nil {
+	if err := errors.Join(h.kitchen.up(ctx), h.pantry.up(ctx), h.writeConfig()); err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
 	return h, nil
 }
+
+// Brewed returns how many cups of tea the kitchen has brewed.
+func (h *House) Brewed() int { return int(h.kitchen.brewed.Load()) }
 
 func (h *House) writeConfig() error {
 	return os.WriteFile(h.Config, fmt.Appendf(nil, `{
@@ -72,7 +75,7 @@ func (h *House) writeConfig() error {
 
 // Close ends the servers and removes the configuration file. Call it once.
 func (h *House) Close() error {
-	return errors.Join(h.kitchen.shut(), h.pantry.close(), os.RemoveAll(h.dir))
+	return errors.Join(h.kitchen.end(), h.pantry.end(), os.RemoveAll(h.dir))
 }
 
 func newPantry(listen Listen) *site {

@@ -43,7 +43,7 @@ func TestFiftyServers(t *testing.T) {
 		add("slow", func(name string) {
 			srv := newServer(mcptest.Modern, "echo")
 			srv.Intercept = func(_ http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
-				_ = mcptest.Sleep(r.Context(), 10*time.Second)
+				_ = mcptest.Sleep(r.Context(), 5*time.Second) // ten to connect and to list
 				return false
 			}
 			w.serve(name, srv)
@@ -53,7 +53,7 @@ func TestFiftyServers(t *testing.T) {
 		add("flapping", func(name string) { flapping = append(flapping, w.serve(name, newServer(mcptest.Legacy, "echo"))) })
 
 		a := &authorizer{takes: time.Minute}
-		g := w.open(group.Options{ConnectTimeout: 30 * time.Second, Auth: auth(a)}, servers...)
+		g := w.open(group.Options{ConnectTimeout: 20 * time.Second, Auth: auth(a)}, servers...)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		count := map[group.Status]int{}

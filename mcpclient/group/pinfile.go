@@ -74,8 +74,9 @@ func (p *Pins) load(file string) error {
 // what the file holds, so they see what other processes have accepted, or what the user has deleted
 // from the file. If the file is gone, Save writes all pins.
 //
-// If Save fails, the file has not changed, and what is missing in it is written by a later Save. The
-// error wraps [ErrPinsDamaged] or a [LimitError] if the file is not usable.
+// If Save fails, what is missing in the file is written by a later Save. The error wraps
+// [ErrPinsDamaged] or a [LimitError] if the file is not usable. On Windows, Save may fail while
+// another process opens the file.
 func (p *Pins) Save() error {
 	if p.file == "" {
 		return nil

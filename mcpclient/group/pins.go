@@ -44,6 +44,15 @@ var (
 // configuration. At the limits of a pins file, which [LimitError] describes, further tools are held
 // back.
 //
+//	pins, err := group.OpenPins("pins.json", group.Hold)
+//	...                                  // Options{Pins: pins}; FunctionsChanged.Held is not empty
+//	for _, change := range pins.Held() {
+//		if approved(change.Old, change.New) { // asks the user
+//			err = pins.Accept(change)
+//		}
+//	}
+//	err = pins.Save()                    // also after the first lists
+//
 // Create Pins with [OpenPins]. Several groups may share Pins, as long as their servers send every
 // user the same definitions. All methods are safe for concurrent use.
 type Pins struct {

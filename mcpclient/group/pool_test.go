@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/singleflight"
 )
 
 // poolCase is a pool whose groups are counted instead of connected.
@@ -280,7 +282,7 @@ func TestAGroupThatIsBeingClosedIsNotHandedOut(t *testing.T) {
 	})
 }
 
-// A group for which nobody waits any more is closed when New returns it.
+// If a group expires before New has returned it, it is closed when New returns.
 func TestAGroupThatComesTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(t)
@@ -393,5 +395,41 @@ func TestPoolIsSafeForConcurrentUse(t *testing.T) {
 		}
 		require.Len(t, p.order, total)
 		require.Greater(t, total, 100)
+	})
+}
+
+// Whether a timer fires and a group is used again at the same time is up to the scheduler.
+func TestATimerThatIsTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t)
+		_, release := p.get("a")
+		release()
+		e := p.groups["a"]
+		late := e.released
+		_, release = p.get("a")
+		p.expire(e, late) // in use
+		release()
+		p.expire(e, late) // used since
+		require.Empty(t, p.closed())
+		p.expire(e, e.released)
+		require.Equal(t, []string{"a1"}, p.closed())
+		require.NoError(t, p.Close())
+	})
+}
+
+// A caller that found the group just before Close gets no group that is being closed.
+func TestGetDuringClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t)
+		_, _ = p.get("a")
+		e, err := p.use(t.Context(), "a")
+		require.NoError(t, err)
+		require.NoError(t, p.Close())
+		_, err = p.wait(t.Context(), e)
+		require.ErrorIs(t, err, ErrPoolClosed)
+		e.making = singleflight.Group[*Group]{} // the same, if it was to start New
+		_, err = p.wait(t.Context(), e)
+		require.ErrorIs(t, err, ErrPoolClosed)
+		require.Equal(t, map[string]int{"a": 1}, p.opened)
 	})
 }

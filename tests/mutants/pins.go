@@ -4,8 +4,8 @@ package main
 var pinMutants = []mutant{
 	{
 		name: "the first tool makes the others new tools of a known server", file: "mcpclient/group/pins.go",
-		old:  `if p.accepts(server, &f, !known || p.newTools == Trust) {`,
-		new:  `if p.accepts(server, &f, len(p.accepted.servers[server].tools) == 0 && !known || p.newTools == Trust) {`,
+		old:  `if p.accepts(server, f, !known || p.newTools == Trust) {`,
+		new:  `if p.accepts(server, f, len(p.accepted.servers[server].tools) == 0 && !known || p.newTools == Trust) {`,
 		test: "TestTheFirstListIsAcceptedWhole",
 	},
 	{

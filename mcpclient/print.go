@@ -28,6 +28,16 @@ func (o Outgoing) describe() string {
 	return "mcpclient.Outgoing(" + o.d.msg.method + ")"
 }
 
+// Format prints the settings without headers, _meta and input, for every verb.
+func (s CallSettings) Format(f fmt.State, _ rune) { redact.Write(f, s.describe()) }
+
+// MarshalJSON returns what Format prints.
+func (s CallSettings) MarshalJSON() ([]byte, error) { return redact.JSON(s.describe()) }
+
+func (s CallSettings) describe() string {
+	return redact.Describe("mcpclient.CallSettings", s, "IdleTimeout", "TotalTimeout", "Tries")
+}
+
 func (o Options) describe() string {
 	return redact.Describe("mcpclient.Options", o, "ClientInfo", "ProtocolVersion")
 }

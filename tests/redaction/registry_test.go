@@ -41,6 +41,11 @@ func header() http.Header {
 // through an interface.
 var secretTypes = map[string]func(t *testing.T) []any{
 	"mcpclient.Session": func(t *testing.T) []any { return []any{session(t), new(mcpclient.Session)} },
+	"mcpclient.CallSettings": func(t *testing.T) []any {
+		s, err := mcpclient.ApplyOptions(mcpclient.WithHeader("X-Api-Key", mark), mcpclient.WithMeta(map[string]any{"k": mark}))
+		require.NoError(t, err)
+		return []any{&s, new(mcpclient.CallSettings)}
+	},
 	"mcpclient.Options": func(*testing.T) []any { return []any{options(), new(mcpclient.Options)} },
 	"mcpclient.Subscription": func(t *testing.T) []any {
 		l, err := session(t).Listen(t.Context(), mcpclient.Filter{ToolsChanged: true})

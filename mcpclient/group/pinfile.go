@@ -261,18 +261,17 @@ func readPins(root *os.Root, name string, into *book) (text []byte, err error) {
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, damaged("not a regular file")
+	case info.Size() > maxPinFile:
+		return nil, &LimitError{What: "bytes", Limit: maxPinFile}
 	}
 	f, err := root.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	text, err = io.ReadAll(io.LimitReader(f, maxPinFile+1))
+	text, err = io.ReadAll(io.LimitReader(f, maxPinFile)) // the file may have grown
 	if err != nil {
 		return nil, err
-	}
-	if len(text) > maxPinFile {
-		return nil, &LimitError{What: "bytes", Limit: maxPinFile}
 	}
 	return text, decodePins(text, into)
 }

@@ -1,7 +1,6 @@
 package group
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -164,7 +163,8 @@ func TestFormattedFile(t *testing.T) {
 
 func TestFileThatIsTooLarge(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pins.json")
-	require.NoError(t, os.WriteFile(file, bytes.Repeat([]byte(" "), maxPinFile+1), 0o600))
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	require.NoError(t, os.Truncate(file, maxPinFile+1))
 	var limit *LimitError
 	_, err := OpenPins(file, Trust)
 	require.ErrorAs(t, err, &limit)

@@ -68,13 +68,16 @@ func (o *fields) braced(content string) (string, error) {
 		return "", errors.New("a default must not contain a variable")
 	}
 	v, err := o.env(name)
-	if errors.Is(err, errUnset) && hasDefault {
+	switch unset := errors.Is(err, errUnset); {
+	case unset && hasDefault:
 		return byDefault, nil
+	case unset:
+		return "", fmt.Errorf("%w, or write a default such as ${NAME:-value}", err)
 	}
 	return v, err
 }
 
-var errUnset = errors.New("set it, or write a default such as ${NAME:-value}")
+var errUnset = errors.New("is not set or empty: set it")
 
 // env returns the value of a variable of the environment. An empty one counts as unset.
 func (o *fields) env(name string) (string, error) {
@@ -88,7 +91,7 @@ func (o *fields) env(name string) (string, error) {
 	if v, ok := lookup(name); ok && v != "" {
 		return v, nil
 	}
-	return "", fmt.Errorf("the variable %s is not set: %w", name, errUnset)
+	return "", fmt.Errorf("the variable %s %w", name, errUnset)
 }
 
 // personal returns the value of {{NAME}}.

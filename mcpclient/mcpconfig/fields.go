@@ -139,11 +139,14 @@ func (o *fields) done(cost severity) {
 		if known[m.key] {
 			continue
 		}
-		if meant := nearest(m.key, o.known); meant != "" {
-			cost(o, m.key, m.value.line, "unknown key, ignored: did you mean "+meant+"?")
-		} else {
-			cost(o, m.key, m.value.line, "unknown key, ignored")
+		reason := "unknown key"
+		if meant := nearest(m.key, o.known); meant == "hawser" {
+			o.fatal(m.key, m.value.line, "unknown key: did you mean hawser?")
+			continue
+		} else if meant != "" {
+			reason += ": did you mean " + meant + "?"
 		}
+		cost(o, m.key, m.value.line, reason)
 	}
 }
 

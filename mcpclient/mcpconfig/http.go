@@ -56,7 +56,7 @@ func (o *fields) looksLikeSSE(address pair) bool {
 		return false
 	}
 	o.problem(address.name, address.line,
-		`taken for a server of the old HTTP+SSE transport, since the path ends in /sse: set "type": "http" if it is not one`)
+		`treated as the old HTTP+SSE transport, since the path ends in /sse: set "type": "http" if it is not`)
 	return true
 }
 
@@ -95,7 +95,12 @@ func (o *fields) pairs(key string, cost severity, scalars bool) (list []pair) {
 		return nil
 	}
 	inner.unique()
+	seen := map[string]bool{}
 	for _, m := range inner.members {
+		if seen[m.key] {
+			continue
+		}
+		seen[m.key] = true
 		text, ok := m.value.data.(string)
 		if scalars && !ok {
 			switch m.value.data.(type) {

@@ -157,7 +157,7 @@ func (f *file) checkRoot(found bool) {
 		case !slices.Contains(known, m.key):
 			if inner, isObject := m.value.data.(*object); isObject && !looksLikeEntry(inner) {
 				if meant = nearest(m.key, known); meant != "" {
-					f.report(Problem{Line: m.value.line, Key: m.key, Reason: "unknown key, ignored: did you mean " + meant + "?"})
+					f.report(Problem{Line: m.value.line, Key: m.key, Reason: "unknown key: did you mean " + meant + "?"})
 				}
 			}
 		case twice:

@@ -3,7 +3,9 @@ package mcpconfig
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,6 +31,17 @@ func (p Problem) Error() string {
 		b.WriteString(p.Key + ": ")
 	}
 	return b.String() + p.Reason
+}
+
+// Format prints the servers as they print themselves, the names of the executors and the number of
+// problems, for every verb.
+func (c Config) Format(f fmt.State, _ rune) { redact.Write(f, c.describe()) }
+
+// MarshalJSON returns what Format prints.
+func (c Config) MarshalJSON() ([]byte, error) { return redact.JSON(c.describe()) }
+
+func (c Config) describe() string {
+	return fmt.Sprintf("mcpconfig.Config{Servers:%v Executors:%v Problems:%d}", c.Servers, slices.Sorted(maps.Keys(c.Executors)), len(c.Problems))
 }
 
 // Format prints the entry with the scheme and host of its URL, and without strings that may be secrets,

@@ -56,8 +56,10 @@ func (v value) kind() string {
 		return "a number"
 	case []value:
 		return "an array"
-	default:
+	case *object:
 		return "an object"
+	default:
+		return "a value of another kind"
 	}
 }
 

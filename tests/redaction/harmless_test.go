@@ -70,14 +70,11 @@ var harmlessTypes = map[string]string{
 	"mcpclient/form.FieldError":             "it names a field and does not show the field's value",
 	"mcpclient/form.Form":                   ofServer,
 	"mcpclient/form.Option":                 ofServer,
-<<<<<<< HEAD
 	"mcpclient/group.Change":                ofServer,
 	"mcpclient/group.LimitError":            "it has the name of a server and numbers",
 	"mcpclient/group.Pins":                  ofServer,
-=======
 	"mcpclient/mcpconfig.FileError":         ofError,
 	"mcpclient/mcpconfig.Problem":           "it has names, and shows no values",
->>>>>>> config15
 	"mcpclient/toolspec.Answer":             ofServer,
 	"mcpclient/toolspec.Function":           ofServer,
 	"mcpclient/toolspec.Misfit":             ofServer,

@@ -18,11 +18,8 @@ import (
 
 	"github.com/hawser-mcp/hawser/internal/mcptest"
 	"github.com/hawser-mcp/hawser/mcpclient"
-<<<<<<< HEAD
 	"github.com/hawser-mcp/hawser/mcpclient/group"
-=======
 	"github.com/hawser-mcp/hawser/mcpclient/mcpconfig"
->>>>>>> config15
 	"github.com/hawser-mcp/hawser/oauth"
 	"github.com/hawser-mcp/hawser/oauth/loopback"
 	"github.com/hawser-mcp/hawser/streamablehttp"
@@ -62,9 +59,7 @@ var secretTypes = map[string]func(t *testing.T) []any{
 	"mcpclient.Outgoing": func(t *testing.T) []any { return []any{outgoing(t), new(mcpclient.Outgoing)} },
 	"mcpclient.EraCache": func(*testing.T) []any { return []any{eraCache(), new(mcpclient.EraCache)} },
 
-<<<<<<< HEAD
 	"mcpclient/group.Pool": func(t *testing.T) []any { return []any{pool(t), new(group.Pool)} },
-=======
 	"mcpclient/mcpconfig.Server":   func(*testing.T) []any { return []any{configServer(), new(mcpconfig.Server)} },
 	"mcpclient/mcpconfig.OAuth":    func(*testing.T) []any { return []any{configServer().OAuth, new(mcpconfig.OAuth)} },
 	"mcpclient/mcpconfig.Other":    func(*testing.T) []any { return []any{configServer().Other, new(mcpconfig.Other)} },
@@ -80,7 +75,6 @@ var secretTypes = map[string]func(t *testing.T) []any{
 	"mcpclient/mcpconfig.Input": func(*testing.T) []any {
 		return []any{&mcpconfig.Input{ID: "key", Default: mark, Options: []string{mark}, Password: true}, new(mcpconfig.Input)}
 	},
->>>>>>> config15
 
 	"streamablehttp.Config":  func(*testing.T) []any { return []any{config(nil), new(streamablehttp.Config)} },
 	"streamablehttp.Conn":    func(t *testing.T) []any { return []any{conn(t), new(streamablehttp.Conn)} },

@@ -59,7 +59,7 @@ var secretTypes = map[string]func(t *testing.T) []any{
 	"mcpclient.Outgoing": func(t *testing.T) []any { return []any{outgoing(t), new(mcpclient.Outgoing)} },
 	"mcpclient.EraCache": func(*testing.T) []any { return []any{eraCache(), new(mcpclient.EraCache)} },
 
-	"mcpclient/group.Pool": func(t *testing.T) []any { return []any{pool(t), new(group.Pool)} },
+	"mcpclient/group.Pool":         func(t *testing.T) []any { return []any{pool(t), new(group.Pool)} },
 	"mcpclient/mcpconfig.Server":   func(*testing.T) []any { return []any{configServer(), new(mcpconfig.Server)} },
 	"mcpclient/mcpconfig.OAuth":    func(*testing.T) []any { return []any{configServer().OAuth, new(mcpconfig.OAuth)} },
 	"mcpclient/mcpconfig.Other":    func(*testing.T) []any { return []any{configServer().Other, new(mcpconfig.Other)} },
@@ -164,6 +164,16 @@ func configServer() *mcpconfig.Server {
 
 func configExecutor() *mcpconfig.Executor {
 	return &mcpconfig.Executor{URL: "wss://exec.test/" + mark + "?key=" + mark, Token: bearer}
+}
+
+// holder is a RoundTripper that holds a secret.
+type holder struct {
+	http.RoundTripper
+	secret string
+}
+
+func groupOptions() *group.Options {
+	return &group.Options{Transports: map[string]http.RoundTripper{"": holder{secret: mark}}, Prefix: "mcp__"}
 }
 
 func eraCache() *mcpclient.EraCache {

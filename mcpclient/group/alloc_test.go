@@ -67,7 +67,9 @@ func TestCallAllocatesLittle(t *testing.T) {
 			}
 		})
 	}
-	direct := count(func(ctx context.Context) (*mcpclient.CallToolResult, error) { return session.CallTool(ctx, "echo", args) })
+	direct := count(func(ctx context.Context) (*mcpclient.CallToolResult, error) {
+		return session.CallTool(ctx, "echo", args)
+	})
 	grouped := count(func(ctx context.Context) (*mcpclient.CallToolResult, error) { return g.Call(ctx, "s__echo", args) })
 	t.Logf("session %v, group %v", direct, grouped)
 	require.LessOrEqual(t, grouped, direct+4)

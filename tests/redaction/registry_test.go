@@ -59,6 +59,15 @@ var secretTypes = map[string]func(t *testing.T) []any{
 	"mcpclient.Outgoing": func(t *testing.T) []any { return []any{outgoing(t), new(mcpclient.Outgoing)} },
 	"mcpclient.EraCache": func(*testing.T) []any { return []any{eraCache(), new(mcpclient.EraCache)} },
 
+	"mcpclient/group.Group": func(t *testing.T) []any {
+		s := *configServer()
+		s.Disabled, s.Executor = true, ""
+		g, err := group.New([]mcpconfig.Server{s}, groupOptions())
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, g.Close()) })
+		return []any{g, new(group.Group)}
+	},
+	"mcpclient/group.Options":      func(*testing.T) []any { return []any{groupOptions(), new(group.Options)} },
 	"mcpclient/group.Pool":         func(t *testing.T) []any { return []any{pool(t), new(group.Pool)} },
 	"mcpclient/mcpconfig.Server":   func(*testing.T) []any { return []any{configServer(), new(mcpconfig.Server)} },
 	"mcpclient/mcpconfig.OAuth":    func(*testing.T) []any { return []any{configServer().OAuth, new(mcpconfig.OAuth)} },

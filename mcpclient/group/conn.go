@@ -123,6 +123,10 @@ func (c *conn) follow(o *mcpclient.Options) {
 			if e.Subscription == nil {
 				c.streamTried(false)
 			}
+		case mcpclient.StreamGap:
+			if e.Subscription == nil {
+				c.fresh.set()
+			}
 		default:
 		}
 		if observer != nil {
@@ -136,12 +140,12 @@ func (c *conn) follow(o *mcpclient.Options) {
 const streamWait = 250 * time.Millisecond
 
 // streamTried notes how the first try to open the stream of notifications ended. If the first list
-// did not wait for it, changes may have been missed between the two. Later losses are reported to
-// the handlers.
+// did not wait for it, changes may have been missed between the two. Later losses are a StreamGap.
 func (c *conn) streamTried(opened bool) {
 	c.first.Do(func() {
+		late := c.begun.Load()
 		close(c.stream)
-		if opened && c.begun.Load() {
+		if opened && late {
 			c.fresh.set()
 		}
 	})

@@ -128,7 +128,7 @@ func TestRetryAfterOfTheServerIsKept(t *testing.T) {
 func TestATimeoutNamesWhatWasInTheWay(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		g := w.open(group.Options{Session: func(_ *mcpconfig.Server, o *mcpclient.Options) {
-			o.ConnectRetry.MaxTries = 100
+			o.ConnectRetry = mcpclient.Retry{MaxTries: 100, MaxElapsed: -1}
 		}}, entry("dead"))
 		took := since()
 		require.NoError(t, g.Wait(t.Context()))

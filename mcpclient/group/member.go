@@ -184,7 +184,7 @@ func (m *member) set(next State, c *conn) {
 	}
 }
 
-// closeOnce closes a channel that is closed by nobody else at the same time.
+// closeOnce closes a channel, unless it is closed. Its callers hold g.mu.
 func closeOnce(c chan struct{}) {
 	select {
 	case <-c:

@@ -287,3 +287,39 @@ func (w *world) diaryHeld() []string {
 	events := of[group.FunctionsChanged](&w.diary)
 	return events[len(events)-1].Held
 }
+
+// Until the stream of notifications is open, nobody reports a change. The list is read again then.
+func TestAChangeBeforeTheStreamIsOpenIsNotMissed(t *testing.T) {
+	for _, held := range []time.Duration{10 * time.Second, time.Minute} { // the second try succeeds, too
+		for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
+			inWorld(t, func(t *testing.T, w *world) {
+				srv := newServer(era, "a")
+				gate := srv.HoldIf(func(r *mcptest.Request) bool { return r.HTTP == "GET" || r.Method == "subscriptions/listen" })
+				r := w.serve("s", srv)
+				g := w.open(group.Options{}, entry("s"))
+				require.NoError(t, g.Wait(t.Context()))
+				require.Equal(t, []string{"s__a"}, names(g))
+				require.Equal(t, 1, srv.Count("tools/list"))
+				r.change(&mcptest.Tool{Name: "b"})
+				time.Sleep(held)
+				require.Equal(t, []string{"s__a"}, names(g))
+				gate.Release()
+				time.Sleep(time.Minute)
+				require.Equal(t, []string{"s__b"}, names(g))
+			})
+		}
+	}
+}
+
+// Usually the stream is open in time, and one list is enough.
+func TestOneListIsEnough(t *testing.T) {
+	for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
+		inWorld(t, func(t *testing.T, w *world) {
+			srv := w.serve("s", newServer(era, "a"))
+			g := w.open(group.Options{}, entry("s"))
+			require.NoError(t, g.Wait(t.Context()))
+			time.Sleep(time.Minute)
+			require.Equal(t, 1, srv.Count("tools/list"))
+		})
+	}
+}

@@ -54,7 +54,7 @@ func (m *member) wait(ctx context.Context) error {
 		case <-settled:
 			switch {
 			case !required || st.Status == Ready || st.Status == Closed && m.g.ctx.Err() == nil:
-				return nil // also if the server was removed
+				return nil // a server that was removed is not missed
 			case st.Status != Connecting:
 				return notReadyError(st, nil)
 			}

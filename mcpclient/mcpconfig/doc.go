@@ -18,7 +18,6 @@
 // other entries load. An entry is left out if it cannot be used as the file says: its address is
 // invalid, a credential is missing, or a setting that limits the server cannot be read.
 //
-// A file is trusted: it can send any variable of the environment to any server. Do not load files
-// that somebody else wrote, such as those of a repository that you just cloned, without asking the
-// user.
+// A file is trusted: it can send any variable of the environment to any server. Do not load
+// third-party files, such as those of a cloned repository, before the user has agreed.
 package mcpconfig

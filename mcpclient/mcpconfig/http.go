@@ -56,7 +56,7 @@ func (o *fields) looksLikeSSE(address pair) bool {
 		return false
 	}
 	o.problem(address.name, address.line,
-		`taken for a server of the old HTTP+SSE transport, since the path ends in /sse: set "type": "http" if it is not one`)
+		`treated as the old HTTP+SSE transport, since the path ends in /sse: set "type": "http" if it is not`)
 	return true
 }
 

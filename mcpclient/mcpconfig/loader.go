@@ -22,8 +22,8 @@ const (
 )
 
 // Loader reads configuration files. The zero value takes variables from the environment of the
-// process, asks nobody and runs nothing. A Loader may be used concurrently if its functions may. It
-// prints without the values of Vars.
+// process, does not prompt the user and runs nothing. A Loader may be used concurrently if its
+// functions may. It prints without the values of Vars.
 type Loader struct {
 	// Env looks up a variable; nil is [os.LookupEnv]. A variable with an empty value counts as
 	// unset.

@@ -90,7 +90,7 @@ func TestConversationWithAnEndpoint(t *testing.T) {
 	require.NoError(t, err)
 	defer house.Close()
 	var out strings.Builder
-	a := newAgent(&out)
+	a := newAgent(t, &out)
 	require.NoError(t, a.start(t.Context(), house.Config, "How much tea is there?"))
 
 	require.Empty(t, p.problems)
@@ -147,7 +147,7 @@ func TestFailuresOfTheEndpointAreToldInWords(t *testing.T) {
 			house, err := teahouse.Open(t.Context(), nil)
 			require.NoError(t, err)
 			defer house.Close()
-			err = newAgent(io.Discard).start(t.Context(), house.Config, "Work.")
+			err = newAgent(t, io.Discard).start(t.Context(), house.Config, "Work.")
 			for _, want := range test.want {
 				require.ErrorContains(t, err, want)
 			}
@@ -171,7 +171,10 @@ func TestInterruptEndsARequestToTheEndpoint(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-func newAgent(out io.Writer) *agent {
+// newAgent returns an agent as main creates it, but with a user who cannot answer.
+func newAgent(t *testing.T, out io.Writer) *agent {
+	t.Helper()
+	moveHome(t)
 	a := &agent{model: endpoint, user: terminal.New(nil, out)}
 	a.opts.Transports = map[string]http.RoundTripper{}
 	return a

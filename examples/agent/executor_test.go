@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hawser-mcp/hawser/examples/teahouse"
-	"github.com/hawser-mcp/hawser/examples/terminal"
 	farend "github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
@@ -29,7 +28,7 @@ func TestExecutorSendsAllRequests(t *testing.T) {
 			t.Setenv("HAWSER_EXECUTOR", far.URL())
 		}
 		var out strings.Builder
-		a := newAgent(&out)
+		a := newAgent(t, &out)
 		a.model = plays(t, `{"tool_calls": [
 				{"id": "1", "function": {"name": "pantry__stock", "arguments": "{}"}},
 				{"id": "2", "function": {"name": "kitchen__brewed", "arguments": "{}"}}]}`,
@@ -38,7 +37,6 @@ func TestExecutorSendsAllRequests(t *testing.T) {
 				require.Contains(t, string(chat[3].(json.RawMessage)), "cups brewed: 0")
 				return `{"content": "Done."}`
 			})
-		a.user = terminal.New(nil, &out)
 		err = a.start(t.Context(), file, "Work.")
 		exchanges := far.Stats().ExchangesTotal
 		require.NoError(t, far.Close())
@@ -51,7 +49,7 @@ func TestExecutorSendsAllRequests(t *testing.T) {
 		require.GreaterOrEqual(t, exchanges, int64(2+2), "each server was connected and called")
 	}
 	t.Setenv("HAWSER_EXECUTOR", "ws://127.0.0.1:1")
-	require.ErrorContains(t, newAgent(&strings.Builder{}).start(t.Context(), file, "Work."), "connection refused")
+	require.ErrorContains(t, newAgent(t, &strings.Builder{}).start(t.Context(), file, "Work."), "connection refused")
 }
 
 // nameExecutor returns a configuration file in which the pantry names an executor.

@@ -155,9 +155,20 @@ type stage struct {
 	out strings.Builder // guarded by mu
 }
 
+// moveHome keeps the tokens of a test apart from those of the user, and from those of other tests: the
+// locks of files take real time.
+func moveHome(t *testing.T) {
+	t.Helper()
+	dir := t.TempDir()
+	t.Setenv("HOME", dir)
+	t.Setenv("XDG_CONFIG_HOME", dir)
+	t.Setenv("AppData", dir)
+}
+
 // openStage must be called in a synctest bubble. The stage is closed at the end of the test.
 func openStage(t *testing.T) *stage {
 	t.Helper()
+	moveHome(t)
 	memory := memnet.New()
 	s := &stage{direct: transport.NewDirect(&transport.DirectOptions{
 		NoProxy: true,

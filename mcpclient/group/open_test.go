@@ -30,6 +30,12 @@ type program struct {
 	last    atomic.Pointer[callOfAProgram] // the last call
 }
 
+// Values of program.pages.
+const (
+	panics = -1
+	noPage = -2
+)
+
 type callOfAProgram struct {
 	settings mcpclient.CallSettings
 	args     any
@@ -53,6 +59,12 @@ func (p *program) CallTool(ctx context.Context, _ string, args any, opts ...mcpc
 func (p *program) ListTools(_ context.Context, cursor *string, _ ...mcpclient.CallOption) (*mcpclient.Page[mcpclient.Tool], error) {
 	if p.lists.Add(1); p.gone.Load() {
 		return nil, errGone
+	}
+	switch p.pages {
+	case panics:
+		panic("oops")
+	case noPage:
+		return nil, nil
 	}
 	n := 1
 	if cursor != nil {
@@ -170,14 +182,24 @@ func TestErrorsOfAnotherTransport(t *testing.T) {
 	}
 }
 
-func TestAListThatNeverEnds(t *testing.T) {
-	for pages, text := range map[int]string{0: "repeats a cursor", mcpclient.DefaultMaxPages + 1: "list pages"} {
+func TestListsThatCannotBeUsed(t *testing.T) {
+	for pages, text := range map[int]string{
+		0: "repeats a cursor", mcpclient.DefaultMaxPages + 1: "list pages", panics: "the Caller panicked: oops", noPage: "returned no page",
+	} {
 		inWorld(t, func(t *testing.T, w *world) {
 			p := &program{pages: pages}
 			g := w.open(opens(p, nil), stdioEntry())
 			require.NoError(t, g.Wait(t.Context()))
 			require.ErrorContains(t, state(t, g, "files").Err, text)
 			require.EqualValues(t, 1, p.closed.Load())
+
+			later := &program{pages: 1}
+			g = w.open(opens(later, nil), stdioEntry())
+			require.NoError(t, g.Wait(t.Context()))
+			later.pages = pages
+			later.changed()
+			time.Sleep(time.Minute)
+			require.Equal(t, []string{"files__tool1"}, names(g))
 		})
 	}
 }

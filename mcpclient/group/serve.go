@@ -3,6 +3,7 @@ package group
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -152,15 +153,24 @@ func (c *conn) judge(ctx context.Context, err error) {
 	}
 }
 
+// recovered sets err to what a Caller panicked with: a panic on a goroutine of the group would end the
+// program.
+func recovered(err *error) {
+	if v := recover(); v != nil {
+		*err = fmt.Errorf("the Caller panicked: %v", v)
+	}
+}
+
 // ping asks for a sign of life.
-func (c *conn) ping(ctx context.Context) error {
+func (c *conn) ping(ctx context.Context) (err error) {
+	defer recovered(&err)
 	p, ok := c.caller.(interface {
 		Ping(ctx context.Context, opts ...mcpclient.CallOption) error
 	})
 	if ok {
 		return p.Ping(ctx, mcpclient.WithTries(1))
 	}
-	_, err := c.caller.ListTools(ctx, nil, mcpclient.WithTries(1))
+	_, err = c.caller.ListTools(ctx, nil, mcpclient.WithTries(1))
 	return err
 }
 
@@ -168,11 +178,12 @@ func (c *conn) ping(ctx context.Context) error {
 func answered(err error) bool { return err == nil || mcpclient.KindOf(err) == mcpclient.KindServer }
 
 // list returns the tools of all pages.
-func (c *conn) list(ctx context.Context) ([]mcpclient.Tool, error) {
+func (c *conn) list(ctx context.Context) (tools []mcpclient.Tool, err error) {
 	if c.session == nil {
+		defer recovered(&err)
 		return listAll(ctx, c.caller)
 	}
-	tools, _, err := c.session.AllTools(ctx)
+	tools, _, err = c.session.AllTools(ctx)
 	if err != nil && c.session.Capabilities().Tools == nil && refusesLists(err) {
 		return nil, nil // a server without tools
 	}
@@ -195,8 +206,11 @@ func listAll(ctx context.Context, c Caller) ([]mcpclient.Tool, error) {
 	seen := make(map[string]bool)
 	for range mcpclient.DefaultMaxPages {
 		page, err := c.ListTools(ctx, cursor)
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
+		case page == nil:
+			return nil, errors.New("the Caller returned no page")
 		}
 		if tools = append(tools, page.Items...); len(tools) > mcpclient.DefaultMaxItems {
 			return nil, &mcpclient.LimitError{What: "list items", Limit: mcpclient.DefaultMaxItems}

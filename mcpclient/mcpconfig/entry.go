@@ -271,7 +271,9 @@ func literals(list []string) []string {
 
 // timeouts reads the timeouts of other products.
 func (o *fields) timeouts(s *Server, seconds bool) {
-	s.ConnectTimeout = cmp.Or(o.span("startup_timeout_sec", time.Second), o.span("startup_timeout_ms", time.Millisecond), o.span("initTimeout", time.Millisecond))
+	s.ConnectTimeout = cmp.Or(
+		o.span("startup_timeout_sec", time.Second), o.span("startup_timeout_ms", time.Millisecond), o.span("initTimeout", time.Millisecond),
+	)
 	s.CallTimeout = o.span("tool_timeout_sec", time.Second)
 	unit := time.Millisecond
 	if seconds {

@@ -161,7 +161,8 @@ func (f *file) checkRoot(found bool) {
 				}
 			}
 		case twice:
-			f.report(Problem{Line: m.value.line, Key: m.key, Reason: fmt.Sprintf("the key is in this file twice, first in line %d: remove one of them", first)})
+			reason := fmt.Sprintf("the key is in this file twice, first in line %d: remove one of them", first)
+			f.report(Problem{Line: m.value.line, Key: m.key, Reason: reason})
 		default:
 			lines[m.key] = m.value.line
 		}

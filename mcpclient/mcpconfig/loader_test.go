@@ -300,6 +300,13 @@ func TestFilesWithoutServers(t *testing.T) {
 	require.Len(t, parse(t, `{"theme": "dark", "extensions": {"autoUpdate": true}, "servers": []}`, nil).Problems, 1)
 }
 
+// A key that differs only by case is another key.
+func TestKeysMatchExactly(t *testing.T) {
+	cfg := parse(t, `{"mcpServers": {"a": {"url": "https://a.example.com/mcp", "Headers": {"X-Key": "1"}, "TIMEOUT": 5000}}}`, nil)
+	require.Len(t, cfg.Problems, 2)
+	require.Equal(t, []mcpconfig.Server{{Name: "a", URL: "https://a.example.com/mcp"}}, cfg.Servers)
+}
+
 // Several keys of one file may list servers.
 func TestSeveralRootKeys(t *testing.T) {
 	cfg := parse(t, `{"mcpServers": {"a": {"command": "x"}}, "servers": {"b": {"command": "x"}}, "mcp": {"servers": {"c": {"command": "x"}}}}`, nil)

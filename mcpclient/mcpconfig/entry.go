@@ -52,7 +52,7 @@ const consentIgnored = "ignored: consent that was given to another program does 
 func (o *fields) others() {
 	o.ignored(consentIgnored, "trust", "trusted", "autoApprove", "alwaysAllow")
 	o.ignored("ignored: it is not supported", "oauth_resource", "oauth_headers", "authentication", "sse_read_timeout", "sseReadTimeout",
-		"customUserVars", "proxy", "envFile", "sandbox", "sandboxEnabled", "dev", "experimental_environment")
+		"customUserVars", "envFile", "dev")
 	for _, key := range []string{"apiKey", "obo"} { // LibreChat
 		if v, ok := o.get(key); ok {
 			o.fatal(key, v.line, "not supported: give the credential in headers")

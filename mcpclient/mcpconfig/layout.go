@@ -116,21 +116,26 @@ func hasType(m member) bool {
 	return ok
 }
 
-// readBare reads a file that has entries and no key around them.
+// readBare reads a file that has entries and no key around them: all members are objects, and one
+// has an address or a command.
 func (l *layout) readBare(root *object) bool {
-	isEntry := func(m member) bool {
-		o, ok := m.value.data.(*object)
-		return ok && looksLikeEntry(o)
-	}
-	if !slices.ContainsFunc(root.members, isEntry) {
-		return false
-	}
+	var entries []member
+	found := false
 	for _, m := range root.members {
-		if m.key != "hawser" && m.key != "inputs" && m.key != "$schema" {
-			l.add([]member{m}, false)
+		if m.key == "hawser" || m.key == "inputs" || m.key == "$schema" {
+			continue
 		}
+		inner, ok := m.value.data.(*object)
+		if !ok {
+			return false
+		}
+		found = found || looksLikeEntry(inner)
+		entries = append(entries, m)
 	}
-	return true
+	if found {
+		l.add(entries, false)
+	}
+	return found
 }
 
 // looksLikeEntry reports whether an object has an address or a command.

@@ -62,9 +62,9 @@ func (o *fields) oauthObject(a *OAuth) {
 	}
 	o.first(&a.ClientID, fails, "clientId", "client_id", "CLIENT_ID")
 	o.first(&a.ClientSecret, fails, "clientSecret", "client_secret", "CLIENT_SECRET")
-	o.first(&a.RedirectURI, loses, "redirectUri", "redirect_uri")
-	o.first(&a.Issuer, loses, "issuer")
-	o.first(&a.MetadataURL, loses, "authServerMetadataUrl")
+	o.firstURL(&a.RedirectURI, "redirectUri", "redirect_uri")
+	o.firstURL(&a.Issuer, "issuer")
+	o.firstURL(&a.MetadataURL, "authServerMetadataUrl")
 	for _, key := range []string{"scopes", "scope"} {
 		if list, ok := o.scopes(key); ok {
 			a.Scopes = list
@@ -76,13 +76,6 @@ func (o *fields) oauthObject(a *OAuth) {
 			o.problem(key, line, "ignored: expected a port from 1 to 65535")
 		} else if ok {
 			a.CallbackPort = port
-		}
-	}
-	for key, text := range map[string]*string{"redirectUri": &a.RedirectURI, "issuer": &a.Issuer, "authServerMetadataUrl": &a.MetadataURL} {
-		if reason := urlProblem(*text, "https", "http"); *text != "" && reason != "" {
-			v, _ := o.object.get(key)
-			o.problem(key, v.line, "ignored: "+reason)
-			*text = ""
 		}
 	}
 	o.ignored("ignored: it is discovered; set issuer or authServerMetadataUrl if that fails", "authorizationUrl", "tokenUrl", "registrationUrl",
@@ -97,6 +90,21 @@ func (o *fields) first(to *string, cost severity, keys ...string) {
 		if v, _, ok := o.expanded(key, cost); ok && *to == "" {
 			*to = v
 		}
+	}
+}
+
+// firstURL is first for URLs. Those that are invalid are ignored.
+func (o *fields) firstURL(to *string, keys ...string) {
+	for _, key := range keys {
+		v, line, ok := o.expanded(key, loses)
+		if !ok || v == "" || *to != "" {
+			continue
+		}
+		if reason := urlProblem(v, "https", "http"); reason != "" {
+			o.problem(key, line, "ignored: "+reason)
+			continue
+		}
+		*to = v
 	}
 }
 

@@ -155,10 +155,14 @@ func (o *fields) headerFromEnv(header http.Header, key string, p pair, name, pre
 
 // header returns the headers of an entry, which it creates if there are none.
 func (s *Server) header() http.Header {
-	if s.Header == nil {
-		s.Header = http.Header{}
+	h := &s.Header
+	if s.Other != nil {
+		h = &s.Other.Header
 	}
-	return s.Header
+	if *h == nil {
+		*h = http.Header{}
+	}
+	return *h
 }
 
 // setHeader checks and adds a header.

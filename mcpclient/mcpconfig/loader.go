@@ -264,8 +264,8 @@ func (f *file) readEntries() error {
 	return f.ctx.Err()
 }
 
-// names returns the names of an object's members for an error, sorted.
-func names[V any](m map[string]V) string {
+// quoted returns the keys of a map for an error, sorted.
+func quoted[V any](m map[string]V) string {
 	if len(m) == 0 {
 		return "none"
 	}

@@ -240,7 +240,7 @@ func TestLimits(t *testing.T) {
 		"nested deeper than 64 levels, the limit":     `{"x": ` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`,
 		"more than 100000 values, the limit":          `{"x": [0` + strings.Repeat(",0", 100_000) + `]}`,
 		"more than 1000 servers, the limit":           `{"mcpServers": {` + servers(1001) + `}}`,
-		"more than 1000 executors, the limit":        `{"hawser": {"executors": {` + servers(1001) + `}}}`,
+		"more than 1000 executors, the limit":         `{"hawser": {"executors": {` + servers(1001) + `}}}`,
 		"a comment has no end: expected */":           `{/*` + strings.Repeat("*", 1000),
 		"exceeded max depth":                          strings.Repeat("[", 1<<20),
 		"unexpected end of JSON input":                strings.Repeat(`{"a":`, 100),

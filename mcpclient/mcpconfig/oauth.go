@@ -49,9 +49,8 @@ func (o *fields) authText(s *Server, key string, line int, text string) {
 		o.problem(key, line, "ignored: expected an object or false, got a string")
 		return
 	}
-	header := s.header()
 	if v, ok := o.filled(key, line, text); ok {
-		o.setHeader(header, key, line, "Authorization", "Bearer "+v)
+		o.setHeader(s.header(), key, line, "Authorization", "Bearer "+v)
 	}
 }
 
@@ -80,7 +79,11 @@ func (o *fields) oauthObject(a *OAuth) {
 	}
 	o.ignored("ignored: it is discovered; set issuer or authServerMetadataUrl if that fails", "authorizationUrl", "tokenUrl", "registrationUrl",
 		"authorization_url", "token_url", "revocation_endpoint", "authorizationEndpoint", "tokenEndpoint")
-	o.ignored("ignored: it is not supported", "audiences", "tokenParamName", "xaa")
+	o.ignored("ignored: it is not supported", "audiences", "tokenParamName", "xaa", "token_exchange_method", "grant_types_supported",
+		"token_endpoint_auth_methods_supported", "response_types_supported", "code_challenge_methods_supported", "skip_code_challenge_check",
+		"revocation_endpoint_auth_methods_supported")
+	o.ignored("ignored: it is the state of another program", "clientInformation", "tokens", "codeVerifier", "discoveryState", "redirectUrl", // Cline
+		"lastError", "lastAuthenticatedAt", "authorizationRequired")
 	o.done(loses)
 }
 
@@ -124,7 +127,11 @@ func (o *fields) scopes(key string) ([]string, bool) {
 // authorization switches OAuth off for an entry that has a header Authorization.
 func (o *fields) authorization(s *Server) {
 	_, fromEnv := s.HeadersFromEnv["Authorization"]
-	if s.Header.Get("Authorization") == "" && !fromEnv {
+	header := s.Header
+	if s.Other != nil {
+		header = s.Other.Header
+	}
+	if header.Get("Authorization") == "" && !fromEnv {
 		return
 	}
 	if s.OAuth != nil && !s.OAuth.Off {

@@ -93,7 +93,7 @@ func (o *fields) executor(s *Server) {
 	switch {
 	case !ok:
 	case !declared:
-		o.fatal("executor", line, "not declared: expected one of "+names(o.f.executors)+"; add it to executors under the key hawser of the file")
+		o.fatal("executor", line, "not declared: expected one of "+quoted(o.f.executors)+"; add it to executors under the key hawser of the file")
 	case !usable:
 		o.fatal("executor", line, "not usable: see the problem with hawser.executors")
 	default:

@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hawser-mcp/hawser/internal/singleflight"
+	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/mcpclient/mcpconfig"
 )
 
 // poolCase is a pool whose groups are counted instead of connected.
@@ -109,7 +111,7 @@ func TestOneGroupForAllUsersOfAnIdentity(t *testing.T) {
 		var users sync.WaitGroup
 		for range 10 {
 			users.Go(func() {
-				if g, release, err := p.Get(t.Context(), "a"); assert.NoError(t, err) { //nolint:testifylint // not the test's goroutine
+				if g, release, err := p.Get(t.Context(), "a"); assert.NoError(t, err) {
 					assert.Equal(t, "a1", p.name(g))
 					release()
 				}
@@ -434,5 +436,25 @@ func TestGetDuringClose(t *testing.T) {
 		_, err = p.wait(t.Context(), e)
 		require.ErrorIs(t, err, ErrPoolClosed)
 		require.Equal(t, map[string]int{"a": 1}, p.opened)
+	})
+}
+
+// The pool closes its groups with Group.Close, and only then.
+func TestPoolOfGroups(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &Pool{New: func(context.Context, string) (*Group, error) { return New(nil, nil) }, Idle: time.Minute}
+		a, release, err := p.Get(t.Context(), "a")
+		require.NoError(t, err)
+		b, _, err := p.Get(t.Context(), "b")
+		require.NoError(t, err)
+		require.NotSame(t, a, b)
+		release()
+		require.NoError(t, a.Add(mcpconfig.Server{Name: "s", Disabled: true}))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.ErrorIs(t, a.Add(mcpconfig.Server{Name: "t", Disabled: true}), mcpclient.ErrClosed)
+		require.NoError(t, b.Add(mcpconfig.Server{Name: "s", Disabled: true}))
+		require.NoError(t, p.Close())
+		require.ErrorIs(t, b.Add(mcpconfig.Server{Name: "t", Disabled: true}), mcpclient.ErrClosed)
 	})
 }

@@ -109,7 +109,7 @@ type Executor struct {
 
 // Problem is something in a file that is wrong, ignored or not understood. It never shows the value
 // of a variable, a header or another setting, only names.
-type Problem struct {
+type Problem struct { //nolint:errname // it is data first
 	// File is the name of the file, "" for [Loader.LoadMap]. Line counts from 1; 0 if unknown.
 	File string
 	Line int

@@ -52,7 +52,7 @@ const consentIgnored = "ignored: consent that was given to another program does 
 func (o *fields) others() {
 	o.ignored(consentIgnored, "trust", "trusted", "autoApprove", "alwaysAllow")
 	o.ignored("ignored: it is not supported", "oauth_resource", "oauth_headers", "authentication", "sse_read_timeout", "sseReadTimeout",
-		"customUserVars", "proxy", "envFile", "sandbox", "sandboxEnabled", "dev", "experimental_environment")
+		"customUserVars", "envFile", "dev")
 	for _, key := range []string{"apiKey", "obo"} { // LibreChat
 		if v, ok := o.get(key); ok {
 			o.fatal(key, v.line, "not supported: give the credential in headers")
@@ -197,7 +197,13 @@ func (o *fields) program(command []string, line int) *Other {
 // tools reads which tools may be used.
 func (o *fields) tools(s *Server) {
 	for _, key := range []string{"enabled_tools", "includeTools", "available_tools"} {
-		if list, _, ok := o.texts(key, fails); ok && (len(list) > 0 || key != "available_tools") {
+		list, _, ok := o.texts(key, fails)
+		if key == "includeTools" { // Gemini CLI: a name, or the beginning of a call
+			for i, name := range list {
+				list[i], _, _ = strings.Cut(name, "(")
+			}
+		}
+		if ok && (len(list) > 0 || key != "available_tools") { // in goose, an empty list allows all
 			s.Allow = append(nonNil(s.Allow), literals(list)...)
 		}
 	}
@@ -229,8 +235,10 @@ func (o *fields) approvalMode(s *Server, pattern, key string) {
 	case !ok:
 	case mode == "prompt":
 		s.approve(pattern, Ask)
-	default:
+	case mode == "auto" || mode == "approve":
 		o.problem(key, line, consentIgnored)
+	default:
+		o.fatal(key, line, "unknown mode: expected auto, prompt or approve")
 	}
 }
 
@@ -263,7 +271,6 @@ func nonNil(list []string) []string {
 func literals(list []string) []string {
 	patterns := make([]string, len(list))
 	for i, name := range list {
-		name, _, _ = strings.Cut(name, "(") // Gemini CLI: the beginning of a call
 		patterns[i] = literal(name)
 	}
 	return patterns
@@ -271,7 +278,9 @@ func literals(list []string) []string {
 
 // timeouts reads the timeouts of other products.
 func (o *fields) timeouts(s *Server, seconds bool) {
-	s.ConnectTimeout = cmp.Or(o.span("startup_timeout_sec", time.Second), o.span("startup_timeout_ms", time.Millisecond), o.span("initTimeout", time.Millisecond))
+	s.ConnectTimeout = cmp.Or(
+		o.span("startup_timeout_sec", time.Second), o.span("startup_timeout_ms", time.Millisecond), o.span("initTimeout", time.Millisecond),
+	)
 	s.CallTimeout = o.span("tool_timeout_sec", time.Second)
 	unit := time.Millisecond
 	if seconds {

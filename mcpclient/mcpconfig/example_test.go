@@ -30,7 +30,8 @@ func ExampleLoader_Parse() {
 	for _, problem := range cfg.Problems {
 		fmt.Println(problem)
 	}
-	for _, server := range cfg.Servers {
+	for i := range cfg.Servers {
+		server := &cfg.Servers[i]
 		fmt.Println(server.Name, server.URL)
 		for _, tool := range []string{"get_issue", "create_issue", "delete_repository"} {
 			fmt.Printf("  %s: allowed %v, %v\n", tool, server.Allows(tool), server.Rule(tool))

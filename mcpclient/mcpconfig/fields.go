@@ -140,6 +140,10 @@ func (o *fields) done(cost severity) {
 			continue
 		}
 		reason := "unknown key"
+		if o.f.isFull() {
+			cost(o, m.key, m.value.line, reason)
+			continue
+		}
 		if meant := nearest(m.key, o.known); meant == "hawser" {
 			o.fatal(m.key, m.value.line, "unknown key: did you mean hawser?")
 			continue

@@ -122,7 +122,8 @@ func requirePrivate(t *testing.T, cfg *mcpconfig.Config) {
 	}
 	shown := true // a host is not a secret, and is printed
 	addresses := []string{}
-	for _, s := range cfg.Servers {
+	for i := range cfg.Servers {
+		s := &cfg.Servers[i]
 		require.False(t, fatal[s.Name], "%s has a fatal problem", s.Name)
 		require.True(t, s.Disabled || (s.URL == "") != (s.Other == nil), "%s has no address, or two", s.Name)
 		if s.Executor != "" {

@@ -155,10 +155,14 @@ func (o *fields) headerFromEnv(header http.Header, key string, p pair, name, pre
 
 // header returns the headers of an entry, which it creates if there are none.
 func (s *Server) header() http.Header {
-	if s.Header == nil {
-		s.Header = http.Header{}
+	h := &s.Header
+	if s.Other != nil {
+		h = &s.Other.Header
 	}
-	return s.Header
+	if *h == nil {
+		*h = http.Header{}
+	}
+	return *h
 }
 
 // setHeader checks and adds a header.
@@ -169,11 +173,24 @@ func (o *fields) setHeader(header http.Header, key string, line int, name, v str
 		o.fatal(key, line, "invalid name of a header: expected letters, digits and hyphens")
 	case !httprule.IsFieldValue(v):
 		o.fatal(key, line, "the value has a line break or another control character: remove it, also from the variable")
+	case isProtocolHeader(canonical):
+		o.problem(key, line, "ignored: the protocol sets this header")
 	case header[canonical] != nil:
 		o.fatal(key, line, "the entry has this header twice: remove one of them")
 	default:
 		header[canonical] = []string{strings.TrimSpace(v)}
 	}
+}
+
+// isProtocolHeader reports whether a session sets a header itself, and refuses it from others. Files
+// have some of them for the sake of other clients.
+func isProtocolHeader(canonical string) bool {
+	switch canonical {
+	case "Accept", "Accept-Encoding", "Content-Type", "Content-Length", "Content-Encoding", "Host", "Connection", "Transfer-Encoding", "Te",
+		"Trailer", "Upgrade", "Last-Event-Id", "Mcp-Session-Id", "Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name":
+		return true
+	}
+	return strings.HasPrefix(canonical, "Mcp-Param-")
 }
 
 // helper runs headersHelper, unless the entry cannot be used anyway.

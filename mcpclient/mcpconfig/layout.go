@@ -53,7 +53,9 @@ func (f *file) findLayout() (layout, error) {
 			return l, &FileError{File: f.name, Line: m.value.line, Err: fmt.Errorf("%s: expected an object, got %s", m.key, m.value.kind())}
 		case !ok:
 		case m.key == "mcp":
-			l.readMCP(f, inner)
+			if err := l.readMCP(f, inner); err != nil {
+				return l, err
+			}
 			found = true
 		default:
 			l.add(inner.members, m.key == "context_servers")
@@ -72,27 +74,46 @@ func (f *file) findLayout() (layout, error) {
 
 // readMCP reads the key mcp. Version 1 of opencode has the entries in it. Version 2 and the settings
 // of VS Code have them under servers. Those of Gemini CLI have lists of names.
-func (l *layout) readMCP(f *file, mcp *object) {
-	o := &fields{f: f, prefix: "mcp.", object: mcp, failed: new(bool), off: true}
+func (l *layout) readMCP(f *file, mcp *object) error {
 	servers, ok := mcp.get("servers")
 	if inner, isObject := servers.data.(*object); ok && isObject && !looksLikeEntry(inner) {
 		l.add(inner.members, false)
 		if inputs, ok := mcp.get("inputs"); ok {
 			l.inputs = append(l.inputs, inputs)
 		}
-		return
+		return nil
 	}
 	for _, m := range mcp.members {
 		if _, isObject := m.value.data.(*object); isObject {
 			l.add([]member{m}, false)
 		}
 	}
-	if v, _ := mcp.get("allowed"); v.kind() != "an object" {
-		l.only, _, _ = o.texts("allowed", loses)
+	var err error
+	if l.only, err = names(f, mcp, "allowed"); err != nil {
+		return err
 	}
-	if v, _ := mcp.get("excluded"); v.kind() != "an object" {
-		l.never, _, _ = o.texts("excluded", loses)
+	l.never, err = names(f, mcp, "excluded")
+	return err
+}
+
+// names reads a list of servers. An object is an entry with this name. If the list cannot be read,
+// nothing of the file is used: the list limits all of it.
+func names(f *file, mcp *object, key string) (list []string, err error) {
+	v, ok := mcp.get(key)
+	if _, isEntry := v.data.(*object); !ok || isEntry {
+		return nil, nil
 	}
+	array, isArray := v.data.([]value)
+	list = []string{}
+	for _, item := range array {
+		name, isText := item.data.(string)
+		isArray = isArray && isText
+		list = append(list, name)
+	}
+	if !isArray {
+		return nil, &FileError{File: f.name, Line: v.line, Err: fmt.Errorf("mcp.%s: expected an array of strings", key)}
+	}
+	return list, nil
 }
 
 // readExtensions reads the key extensions of goose, where each entry has a type.
@@ -116,21 +137,26 @@ func hasType(m member) bool {
 	return ok
 }
 
-// readBare reads a file that has entries and no key around them.
+// readBare reads a file that has entries and no key around them: all members are objects, and one
+// has an address or a command.
 func (l *layout) readBare(root *object) bool {
-	isEntry := func(m member) bool {
-		o, ok := m.value.data.(*object)
-		return ok && looksLikeEntry(o)
-	}
-	if !slices.ContainsFunc(root.members, isEntry) {
-		return false
-	}
+	var entries []member
+	found := false
 	for _, m := range root.members {
-		if m.key != "hawser" && m.key != "inputs" && m.key != "$schema" {
-			l.add([]member{m}, false)
+		if m.key == "hawser" || m.key == "inputs" || m.key == "$schema" {
+			continue
 		}
+		inner, ok := m.value.data.(*object)
+		if !ok {
+			return false
+		}
+		found = found || looksLikeEntry(inner)
+		entries = append(entries, m)
 	}
-	return true
+	if found {
+		l.add(entries, false)
+	}
+	return found
 }
 
 // looksLikeEntry reports whether an object has an address or a command.
@@ -150,23 +176,25 @@ func looksLikeEntry(o *object) bool {
 func (f *file) checkRoot(found bool) {
 	known := append(slices.Sorted(maps.Keys(roots)), "hawser", "inputs")
 	lines := map[string]int{}
-	meant := ""
+	misspelled := false
 	for _, m := range f.root.members {
 		first, twice := lines[m.key]
 		switch {
 		case !slices.Contains(known, m.key):
 			if inner, isObject := m.value.data.(*object); isObject && !looksLikeEntry(inner) {
-				if meant = nearest(m.key, known); meant != "" {
+				if meant := nearest(m.key, known); meant != "" {
+					misspelled = true
 					f.report(Problem{Line: m.value.line, Key: m.key, Reason: "unknown key: did you mean " + meant + "?"})
 				}
 			}
 		case twice:
-			f.report(Problem{Line: m.value.line, Key: m.key, Reason: fmt.Sprintf("the key is in this file twice, first in line %d: remove one of them", first)})
+			reason := fmt.Sprintf("the key is in this file twice, first in line %d: remove one of them", first)
+			f.report(Problem{Line: m.value.line, Key: m.key, Reason: reason})
 		default:
 			lines[m.key] = m.value.line
 		}
 	}
-	if !found && meant == "" && len(f.root.members) > 0 {
+	if !found && !misspelled && len(f.root.members) > 0 {
 		f.report(Problem{Reason: "no MCP servers: expected one of the keys mcpServers, servers, context_servers, mcp_servers, mcp, extensions"})
 	}
 }

@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	maxServers = 1_000 // entries of all files
-	maxName    = 256   // bytes of the name of an entry
+	maxServers  = 1_000 // entries of all files, and executors
+	maxProblems = 1_000 // reported; the last says how many are not
+	maxName     = 256   // bytes of the name of an entry
 )
 
 // Loader reads configuration files. The zero value takes variables from the environment of the
@@ -135,7 +136,7 @@ func readFile(name string) ([]byte, error) {
 		}
 		return nil, &FileError{File: name, Err: err}
 	}
-	f, err := os.Open(name)
+	f, err := os.Open(name) //nolint:gosec // the caller names the file
 	if err != nil {
 		return fail(err)
 	}
@@ -162,13 +163,18 @@ func (l *Loader) load(ctx context.Context, sources ...source) (*Config, error) {
 			return nil, err
 		}
 		m.files = append(m.files, f)
-		f.readExecutors()
+		if err := f.readExecutors(); err != nil {
+			return nil, err
+		}
 	}
 	for _, f := range m.files {
 		if err := f.readEntries(); err != nil {
 			return nil, err
 		}
 		m.cfg.Problems = append(m.cfg.Problems, f.sorted()...)
+	}
+	if more := m.reported - len(m.cfg.Problems); more > 0 {
+		m.cfg.Problems = append(m.cfg.Problems, Problem{Reason: fmt.Sprintf("%d more problems are not shown: correct these first", more)})
 	}
 	slices.SortFunc(m.cfg.Servers, func(a, b Server) int { return cmp.Compare(a.Name, b.Name) })
 	return m.cfg, nil
@@ -180,6 +186,7 @@ type merger struct {
 	files     []*file
 	taken     map[string]string // entry names, with the place of the entry that counts
 	executors map[string]bool   // names of declared executors; false if one is unusable
+	reported  int               // problems
 }
 
 // file is one file while it is read.
@@ -211,10 +218,16 @@ func newFile(ctx context.Context, l *Loader, s source, m *merger) (*file, error)
 
 // report adds a problem. Names come from the file, so it makes them printable.
 func (f *file) report(p Problem) {
+	if f.reported++; f.isFull() {
+		return
+	}
 	p.File = f.name
 	p.Server, p.Key = redact.Line(p.Server, maxName), redact.Line(p.Key, maxName)
 	f.problems = append(f.problems, p)
 }
+
+// isFull reports whether further problems are only counted.
+func (f *file) isFull() bool { return f.reported >= maxProblems }
 
 // sorted returns the problems by line.
 func (f *file) sorted() []Problem {
@@ -251,8 +264,8 @@ func (f *file) readEntries() error {
 	return f.ctx.Err()
 }
 
-// names returns the names of an object's members for an error, sorted.
-func names[V any](m map[string]V) string {
+// quoted returns the keys of a map for an error, sorted.
+func quoted[V any](m map[string]V) string {
 	if len(m) == 0 {
 		return "none"
 	}

@@ -240,6 +240,7 @@ func TestLimits(t *testing.T) {
 		"nested deeper than 64 levels, the limit":     `{"x": ` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`,
 		"more than 100000 values, the limit":          `{"x": [0` + strings.Repeat(",0", 100_000) + `]}`,
 		"more than 1000 servers, the limit":           `{"mcpServers": {` + servers(1001) + `}}`,
+		"more than 1000 executors, the limit":         `{"hawser": {"executors": {` + servers(1001) + `}}}`,
 		"a comment has no end: expected */":           `{/*` + strings.Repeat("*", 1000),
 		"exceeded max depth":                          strings.Repeat("[", 1<<20),
 		"unexpected end of JSON input":                strings.Repeat(`{"a":`, 100),
@@ -277,6 +278,15 @@ func servers(n int) string {
 	return strings.TrimSuffix(b.String(), ", ")
 }
 
+// Of very many problems, the first thousand are shown.
+func TestManyProblems(t *testing.T) {
+	keys := strings.Repeat(`, "headders": 1, "colour": 2, "`+strings.Repeat("k", 60)+`": 3`, 20_000)
+	cfg := parse(t, `{"mcpServers": {"a": {"command": "x"`+keys+`}, "b": {"url": "https://${UNSET}"}}}`, nil)
+	require.Len(t, cfg.Problems, 1000)
+	require.Regexp(t, `^\d+ more problems are not shown`, cfg.Problems[999].Reason)
+	require.Empty(t, cfg.Servers)
+}
+
 // A name or key in a problem is short and has no line breaks, whatever the file has.
 func TestNamesInProblemsAreClean(t *testing.T) {
 	cfg := parse(t, `{"mcpServers": {"a\n\u001b[31mb": {"url": "https://a.example.com/mcp", "x\ny": 1, "`+strings.Repeat("k", 10_000)+`": 1}}}`, nil)
@@ -298,6 +308,13 @@ func TestFilesWithoutServers(t *testing.T) {
 		require.Empty(t, cfg.Servers, text)
 	}
 	require.Len(t, parse(t, `{"theme": "dark", "extensions": {"autoUpdate": true}, "servers": []}`, nil).Problems, 1)
+}
+
+// A key that differs only by case is another key.
+func TestKeysMatchExactly(t *testing.T) {
+	cfg := parse(t, `{"mcpServers": {"a": {"url": "https://a.example.com/mcp", "Headers": {"X-Key": "1"}, "TIMEOUT": 5000}}}`, nil)
+	require.Len(t, cfg.Problems, 2)
+	require.Equal(t, []mcpconfig.Server{{Name: "a", URL: "https://a.example.com/mcp"}}, cfg.Servers)
 }
 
 // Several keys of one file may list servers.

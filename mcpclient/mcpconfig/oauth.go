@@ -49,9 +49,8 @@ func (o *fields) authText(s *Server, key string, line int, text string) {
 		o.problem(key, line, "ignored: expected an object or false, got a string")
 		return
 	}
-	header := s.header()
 	if v, ok := o.filled(key, line, text); ok {
-		o.setHeader(header, key, line, "Authorization", "Bearer "+v)
+		o.setHeader(s.header(), key, line, "Authorization", "Bearer "+v)
 	}
 }
 
@@ -62,9 +61,9 @@ func (o *fields) oauthObject(a *OAuth) {
 	}
 	o.first(&a.ClientID, fails, "clientId", "client_id", "CLIENT_ID")
 	o.first(&a.ClientSecret, fails, "clientSecret", "client_secret", "CLIENT_SECRET")
-	o.first(&a.RedirectURI, loses, "redirectUri", "redirect_uri")
-	o.first(&a.Issuer, loses, "issuer")
-	o.first(&a.MetadataURL, loses, "authServerMetadataUrl")
+	o.firstURL(&a.RedirectURI, "redirectUri", "redirect_uri")
+	o.firstURL(&a.Issuer, "issuer")
+	o.firstURL(&a.MetadataURL, "authServerMetadataUrl")
 	for _, key := range []string{"scopes", "scope"} {
 		if list, ok := o.scopes(key); ok {
 			a.Scopes = list
@@ -78,16 +77,13 @@ func (o *fields) oauthObject(a *OAuth) {
 			a.CallbackPort = port
 		}
 	}
-	for key, text := range map[string]*string{"redirectUri": &a.RedirectURI, "issuer": &a.Issuer, "authServerMetadataUrl": &a.MetadataURL} {
-		if reason := urlProblem(*text, "https", "http"); *text != "" && reason != "" {
-			v, _ := o.object.get(key)
-			o.problem(key, v.line, "ignored: "+reason)
-			*text = ""
-		}
-	}
 	o.ignored("ignored: it is discovered; set issuer or authServerMetadataUrl if that fails", "authorizationUrl", "tokenUrl", "registrationUrl",
 		"authorization_url", "token_url", "revocation_endpoint", "authorizationEndpoint", "tokenEndpoint")
-	o.ignored("ignored: it is not supported", "audiences", "tokenParamName", "xaa")
+	o.ignored("ignored: it is not supported", "audiences", "tokenParamName", "xaa", "token_exchange_method", "grant_types_supported",
+		"token_endpoint_auth_methods_supported", "response_types_supported", "code_challenge_methods_supported", "skip_code_challenge_check",
+		"revocation_endpoint_auth_methods_supported")
+	o.ignored("ignored: it is the state of another program", "clientInformation", "tokens", "codeVerifier", "discoveryState", "redirectUrl", // Cline
+		"lastError", "lastAuthenticatedAt", "authorizationRequired")
 	o.done(loses)
 }
 
@@ -97,6 +93,21 @@ func (o *fields) first(to *string, cost severity, keys ...string) {
 		if v, _, ok := o.expanded(key, cost); ok && *to == "" {
 			*to = v
 		}
+	}
+}
+
+// firstURL is first for URLs. Those that are invalid are ignored.
+func (o *fields) firstURL(to *string, keys ...string) {
+	for _, key := range keys {
+		v, line, ok := o.expanded(key, loses)
+		if !ok || v == "" || *to != "" {
+			continue
+		}
+		if reason := urlProblem(v, "https", "http"); reason != "" {
+			o.problem(key, line, "ignored: "+reason)
+			continue
+		}
+		*to = v
 	}
 }
 
@@ -116,7 +127,11 @@ func (o *fields) scopes(key string) ([]string, bool) {
 // authorization switches OAuth off for an entry that has a header Authorization.
 func (o *fields) authorization(s *Server) {
 	_, fromEnv := s.HeadersFromEnv["Authorization"]
-	if s.Header.Get("Authorization") == "" && !fromEnv {
+	header := s.Header
+	if s.Other != nil {
+		header = s.Other.Header
+	}
+	if header.Get("Authorization") == "" && !fromEnv {
 		return
 	}
 	if s.OAuth != nil && !s.OAuth.Off {

@@ -1,6 +1,7 @@
 package mcpconfig
 
 import (
+	"fmt"
 	"net/http"
 	"path"
 
@@ -15,7 +16,7 @@ func (o *fields) own(s *Server) {
 		h = o.in("hawser", &object{})
 	}
 	if list, line, ok := h.texts("allow", fails); ok {
-		s.Allow = append(nonNil(s.Allow), list...)
+		s.Allow = list // and not the lists of other products
 		h.checkPatterns("allow", line, list)
 	}
 	if list, line, ok := h.texts("deny", fails); ok {
@@ -34,11 +35,27 @@ func (o *fields) own(s *Server) {
 	}
 	h.executor(s)
 	h.done(fails)
-	for _, key := range []string{"include_tags", "exclude_tags"} { // FastMCP
-		if v, ok := o.get(key); ok && s.Allow == nil {
-			o.fatal(key, v.line, "tags are not supported: name the tools in hawser.allow")
+	o.limits(s)
+}
+
+// limits reports limits of other products that this package cannot keep, unless own settings
+// replace them.
+func (o *fields) limits(s *Server) {
+	for _, limit := range []struct {
+		key, reason string
+		replaced    bool
+	}{
+		{"include_tags", "tags are not supported: name the tools in hawser.allow", s.Allow != nil}, // FastMCP
+		{"exclude_tags", "tags are not supported: name the tools in hawser.allow", s.Allow != nil},
+		{"experimental_environment", "not supported: set hawser.executor", s.Executor != ""},           // codex
+		{"proxy", "not supported: set hawser.executor", s.Executor != ""},                              // LibreChat
+		{"sandboxEnabled", "not supported: remove it if the program may run without a sandbox", false}, // VS Code
+	} {
+		if v, ok := o.get(limit.key); ok && !v.isEmpty() && !limit.replaced {
+			o.fatal(limit.key, v.line, limit.reason)
 		}
 	}
+	o.silent("sandbox") // it has the rules for sandboxEnabled
 }
 
 func (o *fields) checkPatterns(key string, line int, patterns []string) {
@@ -76,7 +93,7 @@ func (o *fields) executor(s *Server) {
 	switch {
 	case !ok:
 	case !declared:
-		o.fatal("executor", line, "not declared: expected one of "+names(o.f.executors)+"; add it to executors under the key hawser of the file")
+		o.fatal("executor", line, "not declared: expected one of "+quoted(o.f.executors)+"; add it to executors under the key hawser of the file")
 	case !usable:
 		o.fatal("executor", line, "not usable: see the problem with hawser.executors")
 	default:
@@ -106,17 +123,20 @@ func (o *fields) executor(s *Server) {
 
 // readExecutors reads the executors that a file declares. Of several with one name, the first
 // counts.
-func (f *file) readExecutors() {
+func (f *file) readExecutors() error {
 	root := &fields{f: f, object: f.root, failed: new(bool)}
 	h, _, ok := root.nested("hawser", loses)
 	if !ok {
-		return
+		return nil
 	}
 	if list, _, ok := h.nested("executors", loses); ok {
 		for _, m := range list.members {
 			if _, declared := f.executors[m.key]; declared {
 				list.problem(m.key, m.value.line, "ignored: an executor with this name is already declared; rename one of them")
 				continue
+			}
+			if len(f.executors) == maxServers {
+				return &FileError{File: f.name, Line: m.value.line, Err: fmt.Errorf("more than %d executors, the limit", maxServers)}
 			}
 			list.failed = new(bool)
 			e, ok := list.readExecutor(m.key)
@@ -126,6 +146,7 @@ func (f *file) readExecutors() {
 		}
 	}
 	h.done(loses)
+	return nil
 }
 
 // readExecutor reads one executor. Its problems are fatal for the entries that name it.

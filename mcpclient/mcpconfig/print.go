@@ -52,8 +52,9 @@ func (s Server) Format(f fmt.State, _ rune) { redact.Write(f, s.describe()) }
 func (s Server) MarshalJSON() ([]byte, error) { return redact.JSON(s.describe()) }
 
 func (s Server) describe() string {
-	s.URL = origin(s.URL)
-	return redact.Describe("mcpconfig.Server", s, "Name", "URL", "Executor")
+	shown := s
+	shown.URL = origin(s.URL)
+	return redact.Describe("mcpconfig.Server", shown, "Name", "URL", "Executor")
 }
 
 // Format prints the settings without their strings, for every verb.
@@ -73,8 +74,9 @@ func (o Other) Format(f fmt.State, _ rune) { redact.Write(f, o.describe()) }
 func (o Other) MarshalJSON() ([]byte, error) { return redact.JSON(o.describe()) }
 
 func (o Other) describe() string {
-	o.URL = origin(o.URL)
-	return redact.Describe("mcpconfig.Other", o, "Kind", "URL")
+	shown := o
+	shown.URL = origin(o.URL)
+	return redact.Describe("mcpconfig.Other", shown, "Kind", "URL")
 }
 
 // Format prints the executor without Token, for every verb.
@@ -84,8 +86,9 @@ func (e Executor) Format(f fmt.State, _ rune) { redact.Write(f, e.describe()) }
 func (e Executor) MarshalJSON() ([]byte, error) { return redact.JSON(e.describe()) }
 
 func (e Executor) describe() string {
-	e.URL = origin(e.URL)
-	return redact.Describe("mcpconfig.Executor", e, "URL")
+	shown := e
+	shown.URL = origin(e.URL)
+	return redact.Describe("mcpconfig.Executor", shown, "URL")
 }
 
 // origin returns the scheme and host of a URL. Some servers have a secret in the path of theirs.

@@ -82,7 +82,8 @@ func requireGolden(t *testing.T, file, text string) {
 // describe writes a configuration with its secrets, which are test data here.
 func describe(cfg *mcpconfig.Config) string {
 	var b strings.Builder
-	for _, s := range cfg.Servers {
+	for i := range cfg.Servers {
+		s := &cfg.Servers[i]
 		fmt.Fprintf(&b, "%s\n", s.Name)
 		line := func(key string, value any, isSet bool) {
 			if isSet {

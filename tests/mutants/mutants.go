@@ -6,6 +6,7 @@ import "slices"
 func mutants() []mutant {
 	return slices.Concat(
 		verdictMutants, sessionMutants, eventMutants, interceptorMutants, extensionMutants, exchangeMutants,
-		executorMutants(), oauthMutants(), transportMutants, toolspecMutants, pinMutants,
+		executorMutants(), oauthMutants(), transportMutants, toolspecMutants,
+		configMutants, groupMutants, pinMutants,
 	)
 }

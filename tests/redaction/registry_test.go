@@ -236,7 +236,9 @@ func conn(t *testing.T) *streamablehttp.Conn {
 
 func pool(t *testing.T) *group.Pool {
 	t.Helper()
-	p := &group.Pool{New: func(context.Context, string) (*group.Group, error) { return new(group.Group), nil }}
+	server := mcpconfig.Server{Name: "s", URL: secretURL, Header: header(), Disabled: true}
+	p := &group.Pool{New: func(context.Context, string) (*group.Group, error) { return group.New([]mcpconfig.Server{server}, nil) }}
+	t.Cleanup(func() { _ = p.Close() })
 	_, _, err := p.Get(t.Context(), mark)
 	require.NoError(t, err)
 	return p

@@ -53,7 +53,24 @@ func TestDocumentShowsTheTranscript(t *testing.T) {
 		block := shown.FindSubmatch(text)
 		require.NotNil(t, block, "docs/agents.md has no transcript")
 		require.Equal(t, s.transcript(), string(block[1]), "to update docs/agents.md: go test ./examples/agent -update")
+		configuration, err := os.ReadFile(s.house.Config)
+		require.NoError(t, err)
+		require.Contains(t, string(text), "```json\n"+string(configuration)+"```\n")
 	})
+}
+
+func TestAgentHasAtMost200Lines(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	lines := 0
+	for _, file := range files {
+		if !strings.HasSuffix(file, "_test.go") {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			lines += strings.Count(string(text), "\n")
+		}
+	}
+	require.LessOrEqual(t, lines, 200, "docs/agents.md promises it")
 }
 
 // A recorded model does not pretend that all is well.

@@ -42,10 +42,7 @@ func openProvider(t *testing.T, answers ...string) *provider {
 	t.Helper()
 	p := &provider{answers: answers}
 	server := httptest.NewServer(p)
-	t.Cleanup(func() {
-		server.Close()
-		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	})
+	t.Cleanup(server.Close)
 	t.Setenv("OPENAI_BASE_URL", server.URL+"/v1/")
 	t.Setenv("OPENAI_API_KEY", "sk-canary")
 	t.Setenv("OPENAI_MODEL", "small")
@@ -141,7 +138,6 @@ func TestFailuresOfTheEndpointAreToldInWords(t *testing.T) {
 				_, _ = io.WriteString(w, test.body)
 			}))
 			defer server.Close()
-			defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 			t.Setenv("OPENAI_BASE_URL", server.URL)
 			t.Setenv("OPENAI_API_KEY", "sk-canary")
 			house, err := teahouse.Open(t.Context(), nil)
@@ -165,7 +161,6 @@ func TestInterruptEndsARequestToTheEndpoint(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer server.Close()
-	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	t.Setenv("OPENAI_BASE_URL", server.URL)
 	_, err := endpoint(ctx, []any{"Work."}, json.RawMessage("[]"))
 	require.ErrorIs(t, err, context.Canceled)

@@ -113,7 +113,7 @@ func (a *agent) run(ctx context.Context, list []mcpconfig.Server, task string) e
 			return err
 		}
 		var m message
-		if err := json.Unmarshal(raw, &m); err != nil {
+		if err := json.Unmarshal(raw, &m); err != nil { //nolint:musttag // upper and lower case are the same
 			return fmt.Errorf("message of the model: %w", err)
 		}
 		a.user.Printf("model: %s", cmp.Or(m.Content, "…"))
@@ -177,14 +177,14 @@ func (a *agent) observe(_ context.Context, e group.Event) {
 
 // endpoint is a model behind OPENAI_BASE_URL.
 func endpoint(ctx context.Context, chat []any, tools json.RawMessage) (json.RawMessage, error) {
-	body, _ := json.Marshal(map[string]any{"model": os.Getenv("OPENAI_MODEL"), "messages": chat, "tools": tools})
+	body, _ := json.Marshal(map[string]any{"model": os.Getenv("OPENAI_MODEL"), "messages": chat, "tools": tools}) //nolint:errchkjson // valid JSON
 	url := strings.TrimSuffix(cmp.Or(os.Getenv("OPENAI_BASE_URL"), "https://api.openai.com/v1"), "/") + "/chat/completions"
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body)) //nolint:gosec // the user names the endpoint
 	if err != nil {
 		return nil, err
 	}
 	req.Header = http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + os.Getenv("OPENAI_API_KEY")}}
-	resp, err := (&http.Client{Timeout: 5 * time.Minute}).Do(req)
+	resp, err := (&http.Client{Timeout: 5 * time.Minute}).Do(req) //nolint:gosec // as above
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +193,7 @@ func endpoint(ctx context.Context, chat []any, tools json.RawMessage) (json.RawM
 	var answer struct {
 		Choices []struct{ Message json.RawMessage }
 	}
-	if err = errors.Join(err, json.Unmarshal(body, &answer)); err != nil || len(answer.Choices) == 0 {
+	if err = errors.Join(err, json.Unmarshal(body, &answer)); err != nil || len(answer.Choices) == 0 { //nolint:musttag // as above
 		return nil, errors.Join(fmt.Errorf("the model's endpoint answered %s with %d bytes (limit 1 MiB): %.300q", resp.Status, len(body), body), err)
 	}
 	return answer.Choices[0].Message, nil

@@ -15,9 +15,9 @@ var recording []byte
 
 // recorded is a message of the model.
 type recorded struct {
-	After   string          // what the last message before it must contain
-	Seconds float64         // how long the model thinks
-	Message json.RawMessage // in the form of OpenAI's Chat Completions
+	After   string          `json:"after"`   // what the last message before it must contain
+	Seconds float64         `json:"seconds"` // how long the model thinks
+	Message json.RawMessage `json:"message"` // in the form of OpenAI's Chat Completions
 }
 
 // Model plays the recorded messages of a model, one for each call. It returns an error if the chat

@@ -85,7 +85,7 @@ func TestPausesBetweenTries(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.open(group.Options{MinBackoff: time.Second, MaxBackoff: 8 * time.Second}, entry("dead"))
 		time.Sleep(time.Hour)
-		bounds := []time.Duration{1, 2, 4}
+		bounds := []time.Duration{time.Second, 2 * time.Second, 4 * time.Second}
 		var below, longest time.Duration
 		tries := 0
 		for _, e := range of[group.StateChanged](&w.diary) {
@@ -95,7 +95,7 @@ func TestPausesBetweenTries(t *testing.T) {
 			require.Equal(t, tries+1, e.State.Tries)
 			bound := 8 * time.Second
 			if tries < len(bounds) {
-				bound = bounds[tries] * time.Second
+				bound = bounds[tries]
 			}
 			pause := e.State.Retry.Sub(e.State.Since)
 			require.Positive(t, pause)
@@ -264,9 +264,9 @@ func TestTheClockContinuesAfterALogin(t *testing.T) {
 		w.serve("locked", srv)
 		a := &authorizer{takes: time.Minute}
 		g := w.open(group.Options{Auth: auth(a)}, entry("locked"))
-		time.Sleep(70*time.Second - 1)
+		time.Sleep(70*time.Second - time.Millisecond)
 		require.Equal(t, group.Connecting, state(t, g, "locked").Status)
-		time.Sleep(1)
+		time.Sleep(time.Millisecond)
 		synctest.Wait()
 		require.Equal(t, group.Down, state(t, g, "locked").Status)
 		gate.Release()

@@ -105,11 +105,12 @@ func (m *member) try() bool {
 		m.last = c
 	case err == nil:
 		m.set(State{Status: Ready}, c)
-		if err = m.serve(c); m.ctx.Err() != nil {
+		lost := m.serve(c)
+		if m.ctx.Err() != nil {
 			m.last = c
 			break
 		}
-		m.set(m.down(0, err), nil)
+		m.set(m.down(0, lost), nil)
 		m.retire(c)
 	case needsPerson(err):
 		m.set(State{Status: NeedsAuth, Tries: m.state.Tries + 1, Err: err}, nil)

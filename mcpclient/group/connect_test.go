@@ -276,9 +276,23 @@ func TestTheClockContinuesAfterALogin(t *testing.T) {
 	})
 }
 
+// This also holds for a wider authorization, which a server demands with 403.
 func TestADeclinedLoginNeedsAPerson(t *testing.T) {
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
+		testDeclined(t, status)
+	}
+}
+
+func testDeclined(t *testing.T, status int) {
+	t.Helper()
 	inWorld(t, func(t *testing.T, w *world) {
-		w.serve("locked", locked(newServer(mcptest.Legacy, "echo")))
+		srv := newServer(mcptest.Legacy, "echo")
+		srv.Intercept = func(w http.ResponseWriter, _ *http.Request, _ *mcptest.Message) bool {
+			w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="tools"`)
+			w.WriteHeader(status)
+			return true
+		}
+		w.serve("locked", srv)
 		a := &authorizer{err: errors.New("declined")}
 		g := w.open(group.Options{Auth: auth(a)}, entry("locked"))
 		time.Sleep(time.Hour)
@@ -357,5 +371,28 @@ func TestAWishDuringATryIsGranted(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, "connecting, down, connecting, down", w.diary.statuses("dead"))
 		require.Equal(t, 1, tries)
+	})
+}
+
+// A ping that leads to a login shows that the server is there, even if the login takes longer than the
+// ping may. The user is asked once.
+func TestAPingThatMeetsALogin(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		srv := newServer(mcptest.Legacy, "echo")
+		srv.Tools = append(srv.Tools, &mcptest.Tool{Name: "pay", Run: cuts})
+		w.serve("s", srv)
+		a := &authorizer{takes: time.Minute}
+		g := w.open(group.Options{Auth: auth(a)}, entry("s"))
+		require.NoError(t, g.Wait(t.Context()))
+		refuse := locked(mcptest.New(mcptest.Legacy)).Intercept
+		srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+			return m != nil && m.Method == "ping" && refuse(w, r, m)
+		})
+		_, err := g.Call(t.Context(), "s__pay", nil)
+		require.Equal(t, mcpclient.KindOutcomeUnknown, mcpclient.KindOf(err))
+		time.Sleep(10 * time.Minute)
+		require.EqualValues(t, 1, a.asked.Load())
+		require.Zero(t, a.ended.Load())
+		require.Equal(t, "connecting, ready", w.diary.statuses("s"))
 	})
 }

@@ -148,14 +148,15 @@ func (t *try) failed(ctx context.Context, err error) error {
 	return &e
 }
 
-// needsPerson reports whether a try failed because nobody authorized it. If the authorization server
+// needsPerson reports whether the try failed because nobody authorized it. If the authorization server
 // could not be reached, the group tries again by itself.
-func needsPerson(err error) bool {
-	var link *transport.Error
-	if mcpclient.KindOf(err) != mcpclient.KindAuthRequired {
-		return false
+func (t *try) needsPerson(err error) bool {
+	login, failed := t.denied.Load().(*loginError)
+	if !failed {
+		return mcpclient.KindOf(err) == mcpclient.KindAuthRequired
 	}
-	return !errors.As(err, &link) || !errors.As(link.Err, &link) // the first is that of the refused request
+	var link *transport.Error
+	return !errors.As(login.error, &link)
 }
 
 // brief describes an error for the log, without any text from the server.

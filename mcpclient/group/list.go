@@ -31,7 +31,14 @@ func (c *conn) ping(ctx context.Context) (err error) {
 }
 
 // answered reports whether a ping that ended with err shows that the server is there.
-func answered(err error) bool { return err == nil || mcpclient.KindOf(err) == mcpclient.KindServer }
+func answered(err error) bool {
+	switch mcpclient.KindOf(err) {
+	case mcpclient.KindServer, mcpclient.KindAuthRequired, mcpclient.KindForbidden:
+		return true
+	default:
+		return err == nil
+	}
+}
 
 // list returns the tools of all pages.
 func (c *conn) list(ctx context.Context) (tools []mcpclient.Tool, err error) {

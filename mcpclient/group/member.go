@@ -98,7 +98,7 @@ func (m *member) try() bool {
 	if m.state.Status != Connecting {
 		m.set(State{Status: Connecting, Tries: m.state.Tries}, nil)
 	}
-	c, err := m.connect()
+	c, person, err := m.connect()
 	m.wake.clear() // this try was what was wished for
 	switch {
 	case m.ctx.Err() != nil:
@@ -112,7 +112,7 @@ func (m *member) try() bool {
 		}
 		m.set(m.down(0, lost), nil)
 		m.retire(c)
-	case needsPerson(err):
+	case person:
 		m.set(State{Status: NeedsAuth, Tries: m.state.Tries + 1, Err: err}, nil)
 	default:
 		m.set(m.down(m.state.Tries+1, err), nil)

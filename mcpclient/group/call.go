@@ -51,7 +51,9 @@ func (g *Group) owner(name string) *member {
 	return nil
 }
 
-func (g *Group) call(ctx context.Context, m *member, name string, args json.RawMessage, opts []mcpclient.CallOption) (*mcpclient.CallToolResult, error) {
+func (g *Group) call(
+	ctx context.Context, m *member, name string, args json.RawMessage, opts []mcpclient.CallOption,
+) (*mcpclient.CallToolResult, error) {
 	if m == nil {
 		return nil, g.unknown(name)
 	}

@@ -329,7 +329,7 @@ func TestArgumentsOfAModel(t *testing.T) {
 		srv := newServer(mcptest.Legacy, "echo")
 		w.serve("s", srv)
 		g := w.open(group.Options{}, entry("s"))
-		for args, want := range map[string]string{"": "{}", " \n": "{}", "null": "{}", `{"a":1}`: `{"a":1}`} {
+		for args, want := range map[string]string{"": "{}", "\n": "{}", "null": "{}", `{"a":1}`: `{"a":1}`} {
 			res, err := g.Call(t.Context(), "s__echo", json.RawMessage(args))
 			require.NoError(t, err)
 			require.JSONEq(t, want, res.Text())

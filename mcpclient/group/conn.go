@@ -23,6 +23,8 @@ type conn struct {
 	doubt signal     // a call got no answer
 	fresh signal     // the list of tools may have changed
 
+	asked, asking atomic.Int64 // logins that have begun; that are running
+
 	begun  atomic.Bool   // the first list has begun
 	first  sync.Once     // closes stream
 	stream chan struct{} // closed when the stream of notifications was opened, or could not be
@@ -59,7 +61,7 @@ func (t *try) open(ctx context.Context, c *conn) error {
 		return err
 	}
 	if o.Auth != nil {
-		o.Auth = asker{o.Auth, t}
+		o.Auth = asker{o.Auth, t, c}
 	}
 	s, err := mcpclient.Connect(ctx, m.cfg.URL, o)
 	if err != nil {

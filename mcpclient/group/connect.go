@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/hawser-mcp/hawser/mcpclient"
@@ -18,6 +19,7 @@ type try struct {
 	clock  clock
 	slot   bool          // holds a slot
 	logins chan login    // see asker
+	denied atomic.Value  // the error of the last login that failed
 	over   chan struct{} // closed when nobody receives from logins any more
 }
 
@@ -35,8 +37,9 @@ type made struct {
 	err   error
 }
 
-// connect makes one try to connect the server and to read its list of tools.
-func (m *member) connect() (*conn, error) {
+// connect makes one try to connect the server and to read its list of tools. If it fails, person says
+// that another try needs a person first.
+func (m *member) connect() (c *conn, person bool, err error) {
 	limit := m.connectTimeout()
 	t := &try{m: m, limit: limit, clock: clock{left: limit}, logins: make(chan login), over: make(chan struct{})}
 	defer t.end()
@@ -49,12 +52,12 @@ func (m *member) connect() (*conn, error) {
 		select {
 		case r := <-result:
 			if r.err != nil {
-				return nil, t.failed(ctx, r.err)
+				return nil, t.needsPerson(r.err), t.failed(ctx, r.err)
 			}
 			m.known = true
 			m.listed = functionsOf(&m.cfg, r.tools)
 			m.publish(r.conn.instructions())
-			return r.conn, nil
+			return r.conn, false, nil
 		case <-t.clock.expired():
 			cancel(errNotReady)
 		case l := <-t.logins:
@@ -130,14 +133,25 @@ func (m *member) connectTimeout() time.Duration {
 type asker struct {
 	mcpclient.Authorizer
 	t *try
+	c *conn
 }
 
 // Authorize implements mcpclient.Authorizer.
 func (a asker) Authorize(ctx context.Context, endpoint string, status int, header http.Header, began time.Time) error {
+	a.c.asked.Add(1)
+	a.c.asking.Add(1)
+	defer a.c.asking.Add(-1)
 	a.t.tell(ctx, true)
 	defer a.t.tell(ctx, false)
-	return a.Authorizer.Authorize(ctx, endpoint, status, header, began)
+	err := a.Authorizer.Authorize(ctx, endpoint, status, header, began)
+	if err != nil {
+		a.t.denied.Store(&loginError{err})
+	}
+	return err
 }
+
+// loginError is why a login failed.
+type loginError struct{ error }
 
 // tell waits until the member has heard that a login begins or has ended. It does nothing if the try
 // is over: a login of a server that is ready does not change its status.

@@ -85,7 +85,7 @@ func TestPausesBetweenTries(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.open(group.Options{MinBackoff: time.Second, MaxBackoff: 8 * time.Second}, entry("dead"))
 		time.Sleep(time.Hour)
-		bounds := []time.Duration{1, 2, 4}
+		bounds := []time.Duration{time.Second, 2 * time.Second, 4 * time.Second}
 		var below, longest time.Duration
 		tries := 0
 		for _, e := range of[group.StateChanged](&w.diary) {
@@ -95,7 +95,7 @@ func TestPausesBetweenTries(t *testing.T) {
 			require.Equal(t, tries+1, e.State.Tries)
 			bound := 8 * time.Second
 			if tries < len(bounds) {
-				bound = bounds[tries] * time.Second
+				bound = bounds[tries]
 			}
 			pause := e.State.Retry.Sub(e.State.Since)
 			require.Positive(t, pause)
@@ -264,9 +264,9 @@ func TestTheClockContinuesAfterALogin(t *testing.T) {
 		w.serve("locked", srv)
 		a := &authorizer{takes: time.Minute}
 		g := w.open(group.Options{Auth: auth(a)}, entry("locked"))
-		time.Sleep(70*time.Second - 1)
+		time.Sleep(70*time.Second - time.Millisecond)
 		require.Equal(t, group.Connecting, state(t, g, "locked").Status)
-		time.Sleep(1)
+		time.Sleep(time.Millisecond)
 		synctest.Wait()
 		require.Equal(t, group.Down, state(t, g, "locked").Status)
 		gate.Release()
@@ -276,9 +276,23 @@ func TestTheClockContinuesAfterALogin(t *testing.T) {
 	})
 }
 
+// This also holds for a wider authorization, which a server demands with 403.
 func TestADeclinedLoginNeedsAPerson(t *testing.T) {
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
+		testDeclined(t, status)
+	}
+}
+
+func testDeclined(t *testing.T, status int) {
+	t.Helper()
 	inWorld(t, func(t *testing.T, w *world) {
-		w.serve("locked", locked(newServer(mcptest.Legacy, "echo")))
+		srv := newServer(mcptest.Legacy, "echo")
+		srv.Intercept = func(w http.ResponseWriter, _ *http.Request, _ *mcptest.Message) bool {
+			w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="tools"`)
+			w.WriteHeader(status)
+			return true
+		}
+		w.serve("locked", srv)
 		a := &authorizer{err: errors.New("declined")}
 		g := w.open(group.Options{Auth: auth(a)}, entry("locked"))
 		time.Sleep(time.Hour)
@@ -346,8 +360,9 @@ func TestAWishDuringATryIsGranted(t *testing.T) {
 		g = w.open(group.Options{MinBackoff: time.Hour, MaxBackoff: time.Hour, Observer: func(ctx context.Context, e group.Event) {
 			w.diary.observe(ctx, e)
 			if e, ok := e.(group.StateChanged); ok && e.Before == group.Down {
-				g.Reconnect("dead") // stands for another goroutine that still sees the server down
-				tries++
+				if tries++; tries < 3 {
+					g.Reconnect("dead") // stands for another goroutine that still sees the server down
+				}
 			}
 		}}, entry("dead"))
 		require.NoError(t, g.Wait(t.Context()))
@@ -356,5 +371,28 @@ func TestAWishDuringATryIsGranted(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, "connecting, down, connecting, down", w.diary.statuses("dead"))
 		require.Equal(t, 1, tries)
+	})
+}
+
+// A ping that leads to a login shows that the server is there, even if the login takes longer than the
+// ping may. The user is asked once.
+func TestAPingThatMeetsALogin(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		srv := newServer(mcptest.Legacy, "echo")
+		srv.Tools = append(srv.Tools, &mcptest.Tool{Name: "pay", Run: cuts})
+		w.serve("s", srv)
+		a := &authorizer{takes: time.Minute}
+		g := w.open(group.Options{Auth: auth(a)}, entry("s"))
+		require.NoError(t, g.Wait(t.Context()))
+		refuse := locked(mcptest.New(mcptest.Legacy)).Intercept
+		srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+			return m != nil && m.Method == "ping" && refuse(w, r, m)
+		})
+		_, err := g.Call(t.Context(), "s__pay", nil)
+		require.Equal(t, mcpclient.KindOutcomeUnknown, mcpclient.KindOf(err))
+		time.Sleep(10 * time.Minute)
+		require.EqualValues(t, 1, a.asked.Load())
+		require.Zero(t, a.ended.Load())
+		require.Equal(t, "connecting, ready", w.diary.statuses("s"))
 	})
 }

@@ -93,13 +93,13 @@ func (e *CallError) Unwrap() error {
 // errNotReady ends a try whose time is over.
 var errNotReady = errors.New("not ready in time")
 
-// notReady is the cause of a try that took too long. Its text holds what the try had met until then.
-type notReady struct {
+// notReadyError is the cause of a try that took too long. Its text holds what the try had met until then.
+type notReadyError struct {
 	after time.Duration
 	err   error // of the try
 }
 
-func (e *notReady) Error() string {
+func (e *notReadyError) Error() string {
 	text := fmt.Sprintf("%s: not ready within %v", mcpclient.KindTimeout, e.after)
 	if met := obstacle(e.err); met != "" {
 		text += ": " + met
@@ -107,21 +107,21 @@ func (e *notReady) Error() string {
 	return text
 }
 
-func (e *notReady) Unwrap() error { return e.err }
+func (e *notReadyError) Unwrap() error { return e.err }
 
 // Is reports whether target is context.DeadlineExceeded.
-func (e *notReady) Is(target error) bool { return target == context.DeadlineExceeded }
+func (e *notReadyError) Is(target error) bool { return target == context.DeadlineExceeded }
 
 // obstacle returns the text of what an ended try had met before: the first error of the tree that does
 // not come from the end. It returns "" if there is none.
 func obstacle(err error) string {
-	if err == nil || err == context.Canceled || err == errNotReady { //nolint:errorlint // the tree is walked here
+	if err == nil || err == context.Canceled || err == errNotReady {
 		return ""
 	}
 	if !errors.Is(err, errNotReady) {
 		return err.Error()
 	}
-	switch e := err.(type) { //nolint:errorlint // the tree is walked here
+	switch e := err.(type) {
 	case interface{ Unwrap() error }:
 		return obstacle(e.Unwrap())
 	case interface{ Unwrap() []error }:
@@ -144,18 +144,19 @@ func (t *try) failed(ctx context.Context, err error) error {
 	if errors.As(err, &inner) {
 		e = *inner
 	}
-	e.Kind, e.Err = mcpclient.KindTimeout, &notReady{t.limit, err}
+	e.Kind, e.Err = mcpclient.KindTimeout, &notReadyError{t.limit, err}
 	return &e
 }
 
-// needsPerson reports whether a try failed because nobody authorized it. If the authorization server
+// needsPerson reports whether the try failed because nobody authorized it. If the authorization server
 // could not be reached, the group tries again by itself.
-func needsPerson(err error) bool {
-	var link *transport.Error
-	if mcpclient.KindOf(err) != mcpclient.KindAuthRequired {
-		return false
+func (t *try) needsPerson(err error) bool {
+	login, failed := t.denied.Load().(*loginError)
+	if !failed {
+		return mcpclient.KindOf(err) == mcpclient.KindAuthRequired
 	}
-	return !errors.As(err, &link) || !errors.As(link.Err, &link) // the first is that of the refused request
+	var link *transport.Error
+	return !errors.As(login.error, &link)
 }
 
 // brief describes an error for the log, without any text from the server.

@@ -79,8 +79,6 @@ func (s stdio) CallTool(ctx context.Context, name string, args any, opts ...mcpc
 	return &mcpclient.CallToolResult{CallToolResult: *result}, nil
 }
 
-func (s stdio) Ping(ctx context.Context, _ ...mcpclient.CallOption) error { return s.client.Ping(ctx) }
-
 func (s stdio) Close() error { return s.client.Close() }
 
 // A server that runs as a program, through the client of mcp-go.

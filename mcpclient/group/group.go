@@ -22,7 +22,8 @@ import (
 // Group is many MCP servers for one agent. It connects them in the background, tries again when one
 // is down, and keeps their lists of tools up to date. Servers do not affect each other.
 //
-// All methods are safe for concurrent use. Do not call them from an [Observer].
+// All methods are safe for concurrent use. Do not call them from an [Observer], and neither Remove nor
+// Close from a handler of a session, because these wait for handlers.
 type Group struct {
 	redact.Printed
 
@@ -107,9 +108,11 @@ func (g *Group) admit(s *mcpconfig.Server) (*member, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
+		m.stop()
 		return nil, fmt.Errorf("group: server %q: %w", s.Name, mcpclient.ErrClosed)
 	}
 	if other := g.members[alias]; other != nil {
+		m.stop()
 		return nil, fmt.Errorf("group: server %q: server %q has the same name for a model, %s", s.Name, other.cfg.Name, alias)
 	}
 	g.members[alias] = m

@@ -57,9 +57,9 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 	}{
 		"two names":    {servers: []mcpconfig.Server{entry("a"), entry("a")}, text: `group: server "a": server "a" has the same name for a model, a`},
 		"executor":     {servers: []mcpconfig.Server{elsewhere}, text: `group: server "a": no transport for executor "sandbox"`},
-		"prefix":       {opts: group.Options{Prefix: "mcp."}, text: `group: Prefix "mcp.": expected a letter, and then letters, digits, _ and -`},
-		"first letter": {opts: group.Options{Prefix: "_"}, text: `group: Prefix "_": expected a letter, and then letters, digits, _ and -`},
-		"long prefix":  {opts: group.Options{Prefix: "aaaaaaaaaaaaaaaaa"}, text: `group: Prefix "aaaaaaaaaaaaaaaaa": expected at most 16 bytes, got 17`},
+		"prefix":       {opts: group.Options{Prefix: "mcp."}, text: `group: prefix "mcp.": expected a letter, and then letters, digits, _ and -`},
+		"first letter": {opts: group.Options{Prefix: "_"}, text: `group: prefix "_": expected a letter, and then letters, digits, _ and -`},
+		"long prefix":  {opts: group.Options{Prefix: "aaaaaaaaaaaaaaaaa"}, text: `group: prefix "aaaaaaaaaaaaaaaaa": expected at most 16 bytes, got 17`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := group.New(c.servers, &c.opts)

@@ -160,8 +160,8 @@ func names(g *group.Group) []string {
 
 func namesOf(functions []toolspec.Function) []string {
 	list := make([]string, 0, len(functions))
-	for _, f := range functions {
-		list = append(list, f.Name)
+	for i := range functions {
+		list = append(list, functions[i].Name)
 	}
 	return list
 }

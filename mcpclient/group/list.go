@@ -8,17 +8,18 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// recovered sets err to what a Caller panicked with: a panic on a goroutine of the group would end the
-// program.
-func recovered(err *error) {
-	if v := recover(); v != nil {
-		*err = fmt.Errorf("the Caller panicked: %v", v)
+// orPanic returns the error for a Caller that panicked with v, or err if v is nil. On a goroutine of
+// the group, the panic would end the program.
+func orPanic(v any, err error) error {
+	if v == nil {
+		return err
 	}
+	return fmt.Errorf("the Caller panicked: %v", v)
 }
 
 // ping asks for a sign of life.
 func (c *conn) ping(ctx context.Context) (err error) {
-	defer recovered(&err)
+	defer func() { err = orPanic(recover(), err) }()
 	p, ok := c.caller.(interface {
 		Ping(ctx context.Context, opts ...mcpclient.CallOption) error
 	})
@@ -30,12 +31,19 @@ func (c *conn) ping(ctx context.Context) (err error) {
 }
 
 // answered reports whether a ping that ended with err shows that the server is there.
-func answered(err error) bool { return err == nil || mcpclient.KindOf(err) == mcpclient.KindServer }
+func answered(err error) bool {
+	switch mcpclient.KindOf(err) {
+	case mcpclient.KindServer, mcpclient.KindAuthRequired, mcpclient.KindForbidden:
+		return true
+	default:
+		return err == nil
+	}
+}
 
 // list returns the tools of all pages.
 func (c *conn) list(ctx context.Context) (tools []mcpclient.Tool, err error) {
 	if c.session == nil {
-		defer recovered(&err)
+		defer func() { err = orPanic(recover(), err) }()
 		return listAll(ctx, c.caller)
 	}
 	tools, _, err = c.session.AllTools(ctx)

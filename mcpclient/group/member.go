@@ -98,20 +98,21 @@ func (m *member) try() bool {
 	if m.state.Status != Connecting {
 		m.set(State{Status: Connecting, Tries: m.state.Tries}, nil)
 	}
-	c, err := m.connect()
+	c, person, err := m.connect()
 	m.wake.clear() // this try was what was wished for
 	switch {
 	case m.ctx.Err() != nil:
 		m.last = c
 	case err == nil:
 		m.set(State{Status: Ready}, c)
-		if err = m.serve(c); m.ctx.Err() != nil {
+		lost := m.serve(c)
+		if m.ctx.Err() != nil {
 			m.last = c
 			break
 		}
-		m.set(m.down(0, err), nil)
+		m.set(m.down(0, lost), nil)
 		m.retire(c)
-	case needsPerson(err):
+	case person:
 		m.set(State{Status: NeedsAuth, Tries: m.state.Tries + 1, Err: err}, nil)
 	default:
 		m.set(m.down(m.state.Tries+1, err), nil)

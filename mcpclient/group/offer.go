@@ -137,12 +137,12 @@ const maxPrefix = 16
 // checkPrefix returns an error if names with the prefix are not names for a model.
 func checkPrefix(prefix string) error {
 	if len(prefix) > maxPrefix {
-		return fmt.Errorf("Prefix %q: expected at most %d bytes, got %d", prefix, maxPrefix, len(prefix))
+		return fmt.Errorf("prefix %q: expected at most %d bytes, got %d", prefix, maxPrefix, len(prefix))
 	}
 	for i, r := range prefix {
 		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
 		if !letter && (i == 0 || r != '_' && r != '-' && (r < '0' || r > '9')) {
-			return fmt.Errorf("Prefix %q: expected a letter, and then letters, digits, _ and -", prefix)
+			return fmt.Errorf("prefix %q: expected a letter, and then letters, digits, _ and -", prefix)
 		}
 	}
 	return nil

@@ -142,6 +142,31 @@ func TestAListThatFailsKeepsTheFunctions(t *testing.T) {
 	})
 }
 
+// A signal does not wait for the pause after a list that failed.
+func TestASignalEndsThePauseAfterAFailedList(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		srv := w.serve("s", newServer(mcptest.Legacy, "a"))
+		g := w.open(group.Options{MinBackoff: 24 * time.Hour, MaxBackoff: 24 * time.Hour}, entry("s"))
+		require.NoError(t, g.Wait(t.Context()))
+		var refuse atomic.Bool
+		refuse.Store(true)
+		srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+			if m == nil || m.Method != "tools/list" || !refuse.Load() {
+				return false
+			}
+			mcptest.WriteError(w, 200, m.ID, -32603, "try later")
+			return true
+		})
+		srv.change(&mcptest.Tool{Name: "b"})
+		time.Sleep(time.Second)
+		require.Len(t, of[group.ListFailed](&w.diary), 1)
+		refuse.Store(false)
+		srv.change(&mcptest.Tool{Name: "c"})
+		time.Sleep(time.Second)
+		require.Equal(t, []string{"s__c"}, names(g))
+	})
+}
+
 // A list that finds out that the server is gone takes it down.
 func TestAListThatCannotReachTheServerTakesItDown(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

@@ -17,11 +17,12 @@ type server struct {
 	ctx  context.Context
 	work sync.WaitGroup
 
-	due    <-chan time.Time // when to list, nil if the list is up to date
-	lists  chan made        // the result of the list that is running, nil if none is
-	pings  chan error       // the same for a ping
-	again  bool             // the list may have changed since the running one started
-	failed int              // lists that have failed in a row
+	due    <-chan time.Time // expires when to list; nil if the list is up to date
+	dueAt  time.Time
+	lists  chan made  // the result of the list that is running, nil if none is
+	pings  chan error // the same for a ping
+	again  bool       // the list may have changed since the running one started
+	failed int        // lists that have failed in a row
 }
 
 // serve returns why the server is lost, or an error if the server has to leave the group.
@@ -56,11 +57,12 @@ func (m *member) serve(c *conn) error {
 	}
 }
 
-// listIn lists the tools after d, unless that is already planned: a server that reports changes all
-// the time cannot put it off.
+// listIn lists the tools after d, unless that is already planned for an earlier time: a server that
+// reports changes all the time cannot put it off.
 func (s *server) listIn(d time.Duration) {
-	if s.due == nil {
-		s.due = time.After(max(d, 0))
+	at := time.Now().Add(max(d, 0))
+	if s.due == nil || at.Before(s.dueAt) {
+		s.due, s.dueAt = time.After(time.Until(at)), at
 	}
 }
 
@@ -112,8 +114,9 @@ func (s *server) ping() {
 	s.work.Go(func() {
 		ctx, cancel := s.bounded()
 		defer cancel()
+		before := s.c.asked.Load()
 		err := s.c.ping(ctx)
-		if answered(err) {
+		if answered(err) || s.c.asking.Load() > 0 || s.c.asked.Load() > before { // a server that demands a login is there
 			err = nil
 		}
 		result <- err

@@ -56,7 +56,7 @@ func (m *member) wait(ctx context.Context) error {
 			case !required || st.Status == Ready || st.Status == Closed && m.g.ctx.Err() == nil:
 				return nil // a server that was removed is not missed
 			case st.Status != Connecting:
-				return notReadyError(st, nil)
+				return missing(st, nil)
 			}
 		default:
 		}
@@ -66,13 +66,13 @@ func (m *member) wait(ctx context.Context) error {
 			if !required || st.Status == Ready {
 				return nil
 			}
-			return notReadyError(st, context.Cause(ctx))
+			return missing(st, context.Cause(ctx))
 		}
 	}
 }
 
-// notReadyError is the error of Wait for a required server.
-func notReadyError(st State, ended error) error {
+// missing returns the error of Wait for a required server.
+func missing(st State, ended error) error {
 	err := errors.Join(st.Err, ended)
 	if err == nil {
 		return fmt.Errorf("group: required server %s is %s", st.Server, st.Status)

@@ -18,7 +18,7 @@ var groupMutants = []mutant{
 	},
 	{
 		name: "group: signals put the list off", file: "mcpclient/group/serve.go",
-		old:  `	if s.due == nil {`,
+		old:  `	if s.due == nil || at.Before(s.dueAt) {`,
 		new:  `	if true {`,
 		test: "TestManySignalsCostFewLists",
 	},
@@ -83,8 +83,8 @@ var groupMutants = []mutant{
 	},
 	{
 		name: "group: a declined login is asked for again", file: "mcpclient/group/errors.go",
-		old:  `return !errors.As(err, &link) || !errors.As(link.Err, &link)`,
-		new:  `return !errors.As(err, &link)`,
+		old:  `return !errors.As(login.error, &link)`,
+		new:  `return false`,
 		test: "TestADeclinedLoginNeedsAPerson",
 	},
 	{

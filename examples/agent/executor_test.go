@@ -11,20 +11,23 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hawser-mcp/hawser/examples/teahouse"
+	"github.com/hawser-mcp/hawser/internal/memnet"
 	farend "github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
-// One variable sends the requests of all servers through an executor: also those of servers that
-// name another one.
+// One variable sends the requests of all servers through an executor, including servers that name
+// another one. The servers are on a network that only the executor reaches.
 func TestExecutorSendsAllRequests(t *testing.T) {
-	house, err := teahouse.Open(t.Context(), nil)
+	memory := memnet.New()
+	house, err := teahouse.Open(t.Context(), listensOn(memory))
 	require.NoError(t, err)
 	defer house.Close()
 	file := nameExecutor(t, house.Config)
 	for _, through := range []bool{true, false} {
-		far, err := farend.Listen(t.Context(), "ws://127.0.0.1:0", nil)
+		far, err := farend.Listen(t.Context(), "ws://127.0.0.1:0", &farend.Options{DialContext: memory.DialContext})
 		require.NoError(t, err)
-		if t.Setenv("HAWSER_EXECUTOR", ""); through {
+		t.Setenv("HAWSER_EXECUTOR", "")
+		if through {
 			t.Setenv("HAWSER_EXECUTOR", far.URL())
 		}
 		var out strings.Builder
@@ -38,15 +41,12 @@ func TestExecutorSendsAllRequests(t *testing.T) {
 				return `{"content": "Done."}`
 			})
 		err = a.start(t.Context(), file, "Work.")
-		exchanges := far.Stats().ExchangesTotal
 		require.NoError(t, far.Close())
-		if !through {
-			require.ErrorContains(t, err, "elsewhere", "the server names an executor that is not there")
-			require.Zero(t, exchanges)
-			continue
+		if through {
+			require.NoError(t, err, out.String())
+		} else {
+			require.ErrorContains(t, err, "elsewhere", "a server names an executor that is not there")
 		}
-		require.NoError(t, err)
-		require.GreaterOrEqual(t, exchanges, int64(2+2), "each server was connected and called")
 	}
 	t.Setenv("HAWSER_EXECUTOR", "ws://127.0.0.1:1")
 	require.ErrorContains(t, newAgent(t, &strings.Builder{}).start(t.Context(), file, "Work."), "connection refused")

@@ -27,7 +27,12 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if err := os.Unsetenv("HAWSER_EXECUTOR"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 var (
 	update   = flag.Bool("update", false, "write the transcript to docs/agents.md")
@@ -82,6 +87,15 @@ func TestDeniedCallDoesNotRun(t *testing.T) {
 		require.Contains(t, s.transcript(), "The tool did not run.\n    Error: function kitchen__brew was refused")
 		require.Zero(t, s.house.Brewed())
 	})
+}
+
+// Over loopback, as users run it, but with a user who cannot approve anything.
+func TestDemonstrationRunsWithoutAConfiguration(t *testing.T) {
+	var out strings.Builder
+	err := newAgent(t, &out).start(t.Context(), "", "")
+	require.ErrorContains(t, err, `expected an answer with "may have run"`)
+	require.Contains(t, out.String(), "pantry__stock: green tea: 6 g, enough for 3 cups\n")
+	require.Contains(t, out.String(), "kitchen__brew: The call failed. The tool did not run.\n")
 }
 
 func TestInterruptEndsAnOpenQuestion(t *testing.T) {
@@ -194,15 +208,8 @@ func openStage(t *testing.T) *stage {
 			return memory.DialContext(ctx, network, address)
 		},
 	})}
-	next := 8080
 	var err error
-	s.house, err = teahouse.Open(t.Context(), func(_ context.Context, address string) (net.Listener, error) {
-		if address == "127.0.0.1:0" {
-			next++
-			address = fmt.Sprintf("127.0.0.1:%d", next)
-		}
-		return memory.Listen(address), nil
-	})
+	s.house, err = teahouse.Open(t.Context(), listensOn(memory))
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		require.NoError(t, s.house.Close())
@@ -211,6 +218,18 @@ func openStage(t *testing.T) *stage {
 		require.Zero(t, memory.Conns(), "connections left open")
 	})
 	return s
+}
+
+// listensOn returns a function that listens at the ports 8081, 8082 and so on of a network.
+func listensOn(memory *memnet.Network) teahouse.Listen {
+	next := 8080
+	return func(_ context.Context, address string) (net.Listener, error) {
+		if address == "127.0.0.1:0" {
+			next++
+			address = fmt.Sprintf("127.0.0.1:%d", next)
+		}
+		return memory.Listen(address), nil
+	}
 }
 
 type model = func(context.Context, []any, json.RawMessage) (json.RawMessage, error)

@@ -5,33 +5,36 @@ import (
 	"time"
 )
 
-// Config is what configuration files say.
+// Config is what configuration files say. It prints without its secrets.
 type Config struct {
 	// Servers are the usable entries, sorted by name. Entries with a fatal [Problem] are not among
 	// them.
 	Servers []Server
-	// Executors are the executors that entries name, by name.
+	// Executors are the usable executors that files declare, by name.
 	Executors map[string]Executor
 	// Problems are what is wrong with the files, in the order of the files and of their lines.
 	Problems []Problem
 }
 
 // Server is one entry of a configuration file, with all variables filled in. It prints without its
-// secrets.
+// secrets: of URL, only the scheme and the host.
 type Server struct {
 	// Name is the key of the entry.
 	Name string
-	// URL is the server's endpoint for Streamable HTTP, "" if Other is set.
+	// URL is the server's endpoint for Streamable HTTP: an absolute http or https URL without
+	// userinfo. It is "" if Other is set, or if Disabled is and a variable of the URL is not.
 	URL string
-	// Header is sent with each request.
+	// Header is sent with each request, nil if there is none.
 	Header http.Header
 	// HeadersFromEnv maps the name of a header to that of a variable in the environment of the
-	// executor, which sends the variable's value. The value never reaches this process.
+	// executor, which sends the variable's value. The value never reaches this process. If it is
+	// not nil, Executor is set.
 	HeadersFromEnv map[string]string
-	// Executor names the executor that sends the requests, "" for none.
+	// Executor names the executor of [Config] that sends the requests, "" for none.
 	Executor string
 	// Allow and Deny are patterns in the syntax of [path.Match] for the server's own names of its
-	// tools. Deny wins. An Allow that is nil allows every tool. See Allows.
+	// tools. A slash in a name is an ordinary character. Deny wins. An Allow that is nil allows
+	// every tool. See Allows.
 	Allow, Deny []string
 	// Approve maps patterns of the same kind to rules. See Rule.
 	Approve map[string]Rule
@@ -39,9 +42,11 @@ type Server struct {
 	ConnectTimeout, CallTimeout time.Duration
 	// Required says that the agent is of no use without this server.
 	Required bool
-	// Disabled says that the file turns the server off.
+	// Disabled says that the file turns the server off. No input is asked for and no helper runs
+	// for it, so settings may be missing.
 	Disabled bool
-	// OAuth is what the file says about authorization, nil if it says nothing.
+	// OAuth is what the file says about authorization, nil if it says nothing. It is off if a header
+	// Authorization is set.
 	OAuth *OAuth
 	// Other is set for an entry that is not a Streamable HTTP server.
 	Other *Other
@@ -59,7 +64,7 @@ const (
 	Never
 )
 
-// OAuth is what an entry says about authorization. It prints without ClientSecret.
+// OAuth is what an entry says about authorization. It prints without its strings.
 type OAuth struct {
 	// Off says that the server must not be authorized with OAuth.
 	Off bool
@@ -77,7 +82,8 @@ type OAuth struct {
 }
 
 // Other is an entry that this package does not connect: a program to run, or a transport other than
-// Streamable HTTP. It prints without the values of Args, Env and Header, which may be secrets.
+// Streamable HTTP. It prints without Command, Args, Dir and the values of Env and Header, which may
+// hold secrets, and with the scheme and the host of URL.
 type Other struct {
 	// Kind is "stdio", "sse" or "ws".
 	Kind string
@@ -92,9 +98,10 @@ type Other struct {
 	Header http.Header
 }
 
-// Executor is an executor that entries refer to. It prints without Token.
+// Executor is an executor that entries refer to. It prints without Token, and with the scheme and the
+// host of URL.
 type Executor struct {
-	// URL is the address of the executor, such as ws://127.0.0.1:8765.
+	// URL is the address of the executor, a ws or wss URL such as ws://127.0.0.1:8765.
 	URL string
 	// Token authenticates the client to the executor, "" if it needs none.
 	Token string
@@ -102,12 +109,13 @@ type Executor struct {
 
 // Problem is something in a file that is wrong, ignored or not understood. It never shows the value
 // of a variable, a header or another setting, only names.
-type Problem struct {
+type Problem struct { //nolint:errname // it is data first
 	// File is the name of the file, "" for [Loader.LoadMap]. Line counts from 1; 0 if unknown.
 	File string
 	Line int
 	// Server is the name of the entry, and Key the path of the setting in it, such as
-	// "headers.Authorization". Both are "" if the problem is about the file.
+	// "headers.Authorization". Server is "" if the problem is about the file or an executor. Both
+	// are cut after 256 bytes, and have no control characters.
 	Server, Key string
 	// Reason says what is wrong and what to do.
 	Reason string

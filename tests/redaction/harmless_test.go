@@ -70,6 +70,8 @@ var harmlessTypes = map[string]string{
 	"mcpclient/form.FieldError":             "it names a field and does not show the field's value",
 	"mcpclient/form.Form":                   ofServer,
 	"mcpclient/form.Option":                 ofServer,
+	"mcpclient/mcpconfig.FileError":         ofError,
+	"mcpclient/mcpconfig.Problem":           "it has names, and shows no values",
 	"mcpclient/toolspec.Answer":             ofServer,
 	"mcpclient/toolspec.Function":           ofServer,
 	"mcpclient/toolspec.Misfit":             ofServer,

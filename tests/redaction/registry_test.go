@@ -18,6 +18,7 @@ import (
 
 	"github.com/hawser-mcp/hawser/internal/mcptest"
 	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/mcpclient/mcpconfig"
 	"github.com/hawser-mcp/hawser/oauth"
 	"github.com/hawser-mcp/hawser/oauth/loopback"
 	"github.com/hawser-mcp/hawser/streamablehttp"
@@ -56,6 +57,22 @@ var secretTypes = map[string]func(t *testing.T) []any{
 	},
 	"mcpclient.Outgoing": func(t *testing.T) []any { return []any{outgoing(t), new(mcpclient.Outgoing)} },
 	"mcpclient.EraCache": func(*testing.T) []any { return []any{eraCache(), new(mcpclient.EraCache)} },
+
+	"mcpclient/mcpconfig.Server":   func(*testing.T) []any { return []any{configServer(), new(mcpconfig.Server)} },
+	"mcpclient/mcpconfig.OAuth":    func(*testing.T) []any { return []any{configServer().OAuth, new(mcpconfig.OAuth)} },
+	"mcpclient/mcpconfig.Other":    func(*testing.T) []any { return []any{configServer().Other, new(mcpconfig.Other)} },
+	"mcpclient/mcpconfig.Executor": func(*testing.T) []any { return []any{configExecutor(), new(mcpconfig.Executor)} },
+	"mcpclient/mcpconfig.Config": func(*testing.T) []any {
+		return []any{&mcpconfig.Config{
+			Servers: []mcpconfig.Server{*configServer()}, Executors: map[string]mcpconfig.Executor{"x": *configExecutor()},
+		}, new(mcpconfig.Config)}
+	},
+	"mcpclient/mcpconfig.Loader": func(*testing.T) []any {
+		return []any{&mcpconfig.Loader{Vars: map[string]string{"KEY": mark}}, new(mcpconfig.Loader)}
+	},
+	"mcpclient/mcpconfig.Input": func(*testing.T) []any {
+		return []any{&mcpconfig.Input{ID: "key", Default: mark, Options: []string{mark}, Password: true}, new(mcpconfig.Input)}
+	},
 
 	"streamablehttp.Config":  func(*testing.T) []any { return []any{config(nil), new(streamablehttp.Config)} },
 	"streamablehttp.Conn":    func(t *testing.T) []any { return []any{conn(t), new(streamablehttp.Conn)} },
@@ -129,6 +146,22 @@ func options() *mcpclient.Options {
 		HeaderHook: func(context.Context, http.Header) error { return nil },
 		Handlers:   mcpclient.Handlers{ToolsChanged: func(context.Context, *mcpclient.Session) {}},
 	}
+}
+
+// configServer returns an entry with everything set, which no entry has at once.
+func configServer() *mcpconfig.Server {
+	return &mcpconfig.Server{
+		Name: "github", URL: "https://user:" + mark + "@mcp.test/" + mark + "?key=" + mark + "#" + mark, Header: header(), Executor: "sandbox",
+		Approve: map[string]mcpconfig.Rule{"*": mcpconfig.Ask},
+		OAuth:   &mcpconfig.OAuth{ClientID: mark, ClientSecret: mark, RedirectURI: secretURL, Issuer: secretURL, MetadataURL: secretURL},
+		Other: &mcpconfig.Other{
+			Kind: "sse", Command: mark, Args: []string{"--token", mark}, Env: map[string]string{"KEY": mark}, Dir: mark, URL: secretURL, Header: header(),
+		},
+	}
+}
+
+func configExecutor() *mcpconfig.Executor {
+	return &mcpconfig.Executor{URL: "wss://exec.test/" + mark + "?key=" + mark, Token: bearer}
 }
 
 func eraCache() *mcpclient.EraCache {

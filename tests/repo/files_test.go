@@ -68,6 +68,7 @@ func fileMap(t *testing.T) map[string]mappedFile {
 	if !found {
 		t.Fatal("DESIGN.md has no section 15")
 	}
+	section, _, _ = strings.Cut(section, "\n## ")
 	mapped := map[string]mappedFile{}
 	for _, row := range fileRow.FindAllStringSubmatch(section, -1)[1:] { // without the header
 		var tests []string

@@ -50,6 +50,10 @@ var importRules = map[string]importRule{
 		only:  []string{module + "/internal/wire", module + "/internal/jsonrpc", module + "/internal/urichars", "github.com/mark3labs/mcp-go/mcp"},
 		never: []string{"net", "net/http"},
 	},
+	"mcpclient/mcpconfig": {
+		why:  "programs read configuration without a session, and it connects to nothing",
+		only: []string{module + "/internal/httprule", module + "/internal/redact"},
+	},
 	"mcpclient/toolspec": {
 		why:      "it converts data, and depends neither on the network nor on authorization",
 		neverOwn: []string{"oauth", "transport/executor"},

@@ -6,8 +6,9 @@ import (
 )
 
 // Observer is called for each [Event] of a group, when the event happens and on the goroutine on
-// which it happens. Events of one server arrive in order, before their effect can be seen. Servers
-// run concurrently, so an Observer must be safe for concurrent use.
+// which it happens, before its effect can be seen. The events of one server arrive in order, except
+// for [Called], which arrives on the goroutine of the call. Servers run concurrently, so an Observer
+// must be safe for concurrent use.
 //
 // An Observer must return at once, and must not call the group: the group waits for it. No lock is
 // held. A panic is logged and has no other effect.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/hawser-mcp/hawser/internal/mcptest"
 	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/mcpclient/group"
 	"github.com/hawser-mcp/hawser/mcpclient/mcpconfig"
 	"github.com/hawser-mcp/hawser/oauth"
 	"github.com/hawser-mcp/hawser/oauth/loopback"
@@ -58,6 +59,16 @@ var secretTypes = map[string]func(t *testing.T) []any{
 	"mcpclient.Outgoing": func(t *testing.T) []any { return []any{outgoing(t), new(mcpclient.Outgoing)} },
 	"mcpclient.EraCache": func(*testing.T) []any { return []any{eraCache(), new(mcpclient.EraCache)} },
 
+	"mcpclient/group.Group": func(t *testing.T) []any {
+		s := *configServer()
+		s.Disabled, s.Executor = true, ""
+		g, err := group.New([]mcpconfig.Server{s}, groupOptions())
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, g.Close()) })
+		return []any{g, new(group.Group)}
+	},
+	"mcpclient/group.Options":      func(*testing.T) []any { return []any{groupOptions(), new(group.Options)} },
+	"mcpclient/group.Pool":         func(t *testing.T) []any { return []any{pool(t), new(group.Pool)} },
 	"mcpclient/mcpconfig.Server":   func(*testing.T) []any { return []any{configServer(), new(mcpconfig.Server)} },
 	"mcpclient/mcpconfig.OAuth":    func(*testing.T) []any { return []any{configServer().OAuth, new(mcpconfig.OAuth)} },
 	"mcpclient/mcpconfig.Other":    func(*testing.T) []any { return []any{configServer().Other, new(mcpconfig.Other)} },
@@ -164,6 +175,16 @@ func configExecutor() *mcpconfig.Executor {
 	return &mcpconfig.Executor{URL: "wss://exec.test/" + mark + "?key=" + mark, Token: bearer}
 }
 
+// holder is a RoundTripper that holds a secret.
+type holder struct {
+	http.RoundTripper
+	secret string
+}
+
+func groupOptions() *group.Options {
+	return &group.Options{Transports: map[string]http.RoundTripper{"": holder{secret: mark}}, Prefix: "mcp__"}
+}
+
 func eraCache() *mcpclient.EraCache {
 	cache := new(mcpclient.EraCache)
 	cache.Store(secretURL, mcpclient.EraLegacy)
@@ -211,6 +232,16 @@ func conn(t *testing.T) *streamablehttp.Conn {
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	return c
+}
+
+func pool(t *testing.T) *group.Pool {
+	t.Helper()
+	server := mcpconfig.Server{Name: "s", URL: secretURL, Header: header(), Disabled: true}
+	p := &group.Pool{New: func(context.Context, string) (*group.Group, error) { return group.New([]mcpconfig.Server{server}, nil) }}
+	t.Cleanup(func() { _ = p.Close() })
+	_, _, err := p.Get(t.Context(), mark)
+	require.NoError(t, err)
+	return p
 }
 
 func executorOptions() *executor.Options {

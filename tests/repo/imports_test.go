@@ -58,6 +58,10 @@ var importRules = map[string]importRule{
 		why:      "it converts data, and depends neither on the network nor on authorization",
 		neverOwn: []string{"oauth", "transport/executor"},
 	},
+	"mcpclient/group": {
+		why:      "programs pass authorizers and transports to it, and only link those that they use",
+		neverOwn: []string{"oauth", "transport/executor"},
+	},
 	"internal/canonical": {
 		why:  "it compares JSON texts and does not know what they mean",
 		only: []string{module + "/internal/jsonrpc"},
@@ -90,6 +94,10 @@ var importRules = map[string]importRule{
 	"internal/httpstatus": {
 		why:     "oauth and executors classify statuses as well, and must not need streamablehttp for it",
 		onlyStd: true,
+	},
+	"internal/sharedfile": {
+		why:  "it locks and replaces files and does not know what they hold",
+		only: []string{"github.com/gofrs/flock"},
 	},
 	"internal/redact": {
 		why:     "every package that holds a secret uses it, including the seam",

@@ -9,29 +9,31 @@ import (
 	"time"
 )
 
-// entry reads one entry. ok says that it can be used, and that no problem with it is fatal.
-func (f *file) entry(name string, v value) (s Server, ok bool) {
-	inner, isObject := v.data.(*object)
+// entry reads one entry. ok says that it can be used: no problem with it is fatal.
+func (f *file) entry(m listed) (s Server, ok bool) {
+	name := m.key
+	inner, isObject := m.value.data.(*object)
 	o := &fields{f: f, server: name, object: inner, failed: new(bool)}
 	switch {
 	case !isObject:
-		o.fatal("", v.line, "expected an object, got "+v.kind())
+		o.fatal("", m.value.line, "expected an object, got "+m.value.kind())
 		return s, false
 	case name == "" || len(name) > maxName:
-		o.fatal("", v.line, fmt.Sprintf("the name of a server must have 1 to %d bytes", maxName))
+		o.fatal("", m.value.line, fmt.Sprintf("the name of a server must have 1 to %d bytes", maxName))
 		return s, false
 	}
 	s.Name = name
 	s.Disabled = o.disabled() || f.layout.isOff(name)
 	o.off = s.Disabled
-	o.reach(&s, v.line)
+	o.reach(&s, m.value.line)
 	o.tools(&s)
-	o.timeouts(&s)
+	o.timeouts(&s, m.seconds || o.isCline())
 	s.Required, _ = o.flag("required", loses)
 	o.oauth(&s)
 	o.own(&s)
-	o.requireOneSource(&s)
 	o.others()
+	o.helper(&s)
+	o.authorization(&s)
 	o.done(loses)
 	return s, !*o.failed
 }
@@ -48,11 +50,20 @@ const consentIgnored = "ignored: consent that was given to another program does 
 
 // others accounts for keys that have no meaning here.
 func (o *fields) others() {
-	o.ignored(consentIgnored, "trust", "autoApprove", "alwaysAllow", "default_tools_approval_mode", "approval_mode", "trusted")
-	o.ignored("ignored: it is not supported", "oauth_resource", "authProviderType", "targetAudience", "targetServiceAccount", "authentication",
-		"sse_read_timeout", "customUserVars", "env_keys", "envFile", "sandbox", "sandboxEnabled", "dev")
-	o.silent("name", "display_name", "title", "description", "icon", "iconPath", "gallery", "version", "note", "metadata", "remoteConfigured",
-		"bundled", "source", "chatMenu", "serverInstructions", "startup", "keep_alive", "supports_parallel_tool_calls")
+	o.ignored(consentIgnored, "trust", "trusted", "autoApprove", "alwaysAllow")
+	o.ignored("ignored: it is not supported", "oauth_resource", "oauth_headers", "authentication", "sse_read_timeout", "sseReadTimeout",
+		"customUserVars", "proxy", "envFile", "sandbox", "sandboxEnabled", "dev", "experimental_environment")
+	for _, key := range []string{"apiKey", "obo"} { // LibreChat
+		if v, ok := o.get(key); ok {
+			o.fatal(key, v.line, "not supported: give the credential in headers")
+		}
+	}
+	if kind, line, ok := o.text("authProviderType", loses); ok && kind != "dynamic_discovery" { // Gemini CLI
+		o.fatal("authProviderType", line, "not supported: give the credential in headers")
+	}
+	o.silent("targetAudience", "targetServiceAccount", "name", "display_name", "title", "description", "icon", "iconPath", "gallery",
+		"version", "note", "metadata", "remoteConfigured", "bundled", "source", "remote", "chatMenu", "serverInstructions", "startup",
+		"keep_alive", "supports_parallel_tool_calls", "alwaysLoad", "isDefaultServer", "deferTools", "stderr")
 }
 
 // kinds are the types of servers that products write.
@@ -79,14 +90,19 @@ func (o *fields) kind() (kind string, ok bool) {
 			o.fatal(key, line, reason)
 			return "", false
 		}
-		if kind == "" {
-			kind = known
-		} else if kind != known {
+		if kind != "" && kind != "http" && kind != known { // VS Code: type http and transport sse
 			o.fatal(key, line, "contradicts the key type: remove one of them")
 			return "", false
 		}
+		kind = known
 	}
 	return kind, true
+}
+
+// reachKeys are the keys that say where a server is.
+var reachKeys = []string{
+	"type", "transport", "transportType", "url", "httpUrl", "serverUrl", "uri", "headers", "http_headers", "env_http_headers",
+	"bearer_token_env_var", "bearer_token", "command", "cmd", "args", "env", "environment", "envs", "env_vars", "env_keys", "cwd",
 }
 
 // reach reads where the server is: its address and headers, or its command.
@@ -99,6 +115,7 @@ func (o *fields) reach(s *Server, line int) {
 			defer func() { place.done(loses) }()
 		}
 	}
+	place.silent(reachKeys...)
 	kind, ok := place.kind()
 	if !ok {
 		return
@@ -114,7 +131,13 @@ func (o *fields) reach(s *Server, line int) {
 	case kind == "stdio", kind == "" && isSet:
 		s.Other = place.program(command, line)
 	case address.text == "":
-		place.fatal("url", line, "missing: the entry needs a url or a command")
+		reason := "missing: the entry needs a url or a command"
+		if _, isSet := o.get("settings"); isSet {
+			reason = "missing: an extension of Zed has the server, and only Zed can reach it"
+		}
+		place.fatal("url", line, reason)
+	case kind == "" && (strings.HasPrefix(address.text, "ws://") || strings.HasPrefix(address.text, "wss://")):
+		place.remote(s, "ws", address)
 	case kind == "" && place.looksLikeSSE(address):
 		place.remote(s, "sse", address)
 	case kind == "sse" || kind == "ws":
@@ -159,7 +182,7 @@ func (o *fields) program(command []string, line int) *Other {
 	}
 	other.Command, other.Args = words[0], words[1:]
 	for _, key := range []string{"env", "environment", "envs"} {
-		for _, p := range o.pairs(key, fails) {
+		for _, p := range o.pairs(key, fails, true) {
 			if other.Env == nil {
 				other.Env = map[string]string{}
 			}
@@ -196,6 +219,19 @@ func (o *fields) tools(s *Server) {
 			o.fatal("tools", v.line, "expected an array of strings, got "+v.kind())
 		}
 	}
+	o.approvalMode(s, "*", "default_tools_approval_mode")
+}
+
+// approvalMode reads a mode of codex. Only its demand to ask counts.
+func (o *fields) approvalMode(s *Server, pattern, key string) {
+	mode, line, ok := o.text(key, fails)
+	switch {
+	case !ok:
+	case mode == "prompt":
+		s.approve(pattern, Ask)
+	default:
+		o.problem(key, line, consentIgnored)
+	}
 }
 
 // toolObjects reads settings of single tools, of codex and FastMCP.
@@ -210,7 +246,7 @@ func (o *fields) toolObjects(s *Server, tools *object) {
 		if enabled, isSet := tool.flag("enabled", fails); isSet && !enabled {
 			s.Deny = append(s.Deny, literal(m.key))
 		}
-		tool.ignored(consentIgnored, "approval_mode")
+		tool.approvalMode(s, literal(m.key), "approval_mode")
 		tool.ignored("ignored: changed definitions of tools are not supported", "name", "title", "description", "tags", "meta", "arguments")
 		tool.done(loses)
 	}
@@ -234,11 +270,11 @@ func literals(list []string) []string {
 }
 
 // timeouts reads the timeouts of other products.
-func (o *fields) timeouts(s *Server) {
+func (o *fields) timeouts(s *Server, seconds bool) {
 	s.ConnectTimeout = cmp.Or(o.span("startup_timeout_sec", time.Second), o.span("startup_timeout_ms", time.Millisecond), o.span("initTimeout", time.Millisecond))
 	s.CallTimeout = o.span("tool_timeout_sec", time.Second)
 	unit := time.Millisecond
-	if o.f.layout.seconds || o.isCline() {
+	if seconds {
 		unit = time.Second
 	}
 	v, ok := o.get("timeout")

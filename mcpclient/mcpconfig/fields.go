@@ -115,10 +115,11 @@ func (o *fields) in(key string, inner *object) *fields {
 	return &fields{f: o.f, server: o.server, prefix: o.prefix + key + ".", object: inner, failed: o.failed, off: o.off}
 }
 
-// ignored reports a member that is read by other products only.
+// ignored reports members that other products read. Members that say nothing, such as false or an
+// empty list, are not reported.
 func (o *fields) ignored(reason string, keys ...string) {
 	for _, key := range keys {
-		if v, ok := o.get(key); ok {
+		if v, ok := o.get(key); ok && !v.isEmpty() {
 			o.problem(key, v.line, reason)
 		}
 	}

@@ -2,6 +2,8 @@ package mcpconfig
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -37,7 +39,6 @@ func (o *fields) address() (found pair) {
 func (o *fields) http(s *Server, address pair) {
 	s.URL = o.target(address, "http", "https")
 	s.Header = o.headers()
-	o.helper(s)
 	o.ignored("ignored: only a server of type stdio has it", "command", "cmd", "args", "env", "environment", "envs", "env_vars", "cwd")
 }
 
@@ -86,23 +87,28 @@ func urlProblem(text string, schemes ...string) string {
 	return ""
 }
 
-// pairs returns the members of an object of strings, in the order of the file.
-func (o *fields) pairs(key string, cost severity) (list []pair) {
+// pairs returns the members of an object of strings, in the order of the file. If scalars is set,
+// it also accepts numbers and booleans.
+func (o *fields) pairs(key string, cost severity, scalars bool) (list []pair) {
 	inner, _, ok := o.nested(key, cost)
 	if !ok {
 		return nil
 	}
 	inner.unique()
 	for _, m := range inner.members {
-		if m.value.data == nil {
-			continue
+		text, ok := m.value.data.(string)
+		if scalars && !ok {
+			switch m.value.data.(type) {
+			case bool, json.Number:
+				text, ok = fmt.Sprint(m.value.data), true
+			}
 		}
-		text, isText := m.value.data.(string)
-		if !isText {
+		switch {
+		case ok:
+			list = append(list, pair{m.key, text, m.value.line})
+		case m.value.data != nil:
 			cost(o, key+"."+m.key, m.value.line, "expected a string, got "+m.value.kind())
-			continue
 		}
-		list = append(list, pair{m.key, text, m.value.line})
 	}
 	return list
 }
@@ -111,13 +117,13 @@ func (o *fields) pairs(key string, cost severity) (list []pair) {
 func (o *fields) headers() http.Header {
 	header := http.Header{}
 	for _, key := range []string{"headers", "http_headers"} {
-		for _, p := range o.pairs(key, fails) {
+		for _, p := range o.pairs(key, fails, false) {
 			if v, ok := o.filled(key+"."+p.name, p.line, p.text); ok {
 				o.setHeader(header, key+"."+p.name, p.line, p.name, v)
 			}
 		}
 	}
-	for _, p := range o.pairs("env_http_headers", fails) {
+	for _, p := range o.pairs("env_http_headers", fails, false) {
 		o.headerFromEnv(header, "env_http_headers."+p.name, p, p.name, "")
 	}
 	if name, line, ok := o.text("bearer_token_env_var", fails); ok {
@@ -165,11 +171,11 @@ func (o *fields) setHeader(header http.Header, key string, line int, name, v str
 	}
 }
 
-// helper runs headersHelper.
+// helper runs headersHelper, unless the entry cannot be used anyway.
 func (o *fields) helper(s *Server) {
 	command, line, ok := o.text("headersHelper", fails)
 	switch run := o.f.loader.Helper; {
-	case !ok || *o.failed || o.off:
+	case !ok || *o.failed || o.off || s.Other != nil:
 	case run == nil:
 		o.fatal("headersHelper", line, "not run: set Loader.Helper to run it, or use headers")
 	default:
@@ -187,6 +193,9 @@ func (o *fields) runHelper(
 	}
 	added := http.Header{}
 	for _, name := range slices.Sorted(maps.Keys(header)) {
+		if _, twice := s.HeadersFromEnv[http.CanonicalHeaderKey(name)]; twice {
+			o.fatal("headersHelper", line, "headersFromEnv has a header of the command: remove one of them")
+		}
 		for _, v := range header[name] {
 			o.setHeader(added, "headersHelper", line, name, v)
 		}

@@ -14,14 +14,25 @@ var roots = map[string]bool{
 
 // layout is where a file has its entries.
 type layout struct {
-	entries []member
+	entries []listed
 	// inputs are those of VS Code.
 	inputs []value
-	// seconds says that a timeout is in seconds, as in goose, and not in milliseconds.
-	seconds bool
 	// only and never are the servers that mcp.allowed and mcp.excluded of Gemini CLI name. A nil
 	// only means all.
 	only, never []string
+}
+
+// listed is an entry of a file.
+type listed struct {
+	member
+
+	seconds bool // its timeout is in seconds, as in Zed and goose, and not in milliseconds
+}
+
+func (l *layout) add(entries []member, seconds bool) {
+	for _, m := range entries {
+		l.entries = append(l.entries, listed{m, seconds})
+	}
 }
 
 // findLayout finds the entries of a file. Files of settings have many keys of their own, which it
@@ -45,7 +56,7 @@ func (f *file) findLayout() (layout, error) {
 			l.readMCP(f, inner)
 			found = true
 		default:
-			l.entries = append(l.entries, inner.members...)
+			l.add(inner.members, m.key == "context_servers")
 			found = true
 		}
 	}
@@ -65,7 +76,7 @@ func (l *layout) readMCP(f *file, mcp *object) {
 	o := &fields{f: f, prefix: "mcp.", object: mcp, failed: new(bool), off: true}
 	servers, ok := mcp.get("servers")
 	if inner, isObject := servers.data.(*object); ok && isObject && !looksLikeEntry(inner) {
-		l.entries = append(l.entries, inner.members...)
+		l.add(inner.members, false)
 		if inputs, ok := mcp.get("inputs"); ok {
 			l.inputs = append(l.inputs, inputs)
 		}
@@ -73,7 +84,7 @@ func (l *layout) readMCP(f *file, mcp *object) {
 	}
 	for _, m := range mcp.members {
 		if _, isObject := m.value.data.(*object); isObject {
-			l.entries = append(l.entries, m)
+			l.add([]member{m}, false)
 		}
 	}
 	if v, _ := mcp.get("allowed"); v.kind() != "an object" {
@@ -91,7 +102,7 @@ func (l *layout) readExtensions(root *object) bool {
 	if !ok || !slices.ContainsFunc(inner.members, hasType) {
 		return false
 	}
-	l.entries, l.seconds = inner.members, true
+	l.add(inner.members, true)
 	return true
 }
 
@@ -116,7 +127,7 @@ func (l *layout) readBare(root *object) bool {
 	}
 	for _, m := range root.members {
 		if m.key != "hawser" && m.key != "inputs" && m.key != "$schema" {
-			l.entries = append(l.entries, m)
+			l.add([]member{m}, false)
 		}
 	}
 	return true

@@ -244,7 +244,7 @@ func (f *file) readEntries() error {
 			continue
 		}
 		f.taken[m.key] = f.place(m.value.line)
-		if s, ok := f.entry(m.key, m.value); ok {
+		if s, ok := f.entry(m); ok {
 			f.cfg.Servers = append(f.cfg.Servers, s)
 		}
 	}

@@ -23,6 +23,9 @@ func (o *fields) oauth(s *Server) {
 	if list, ok := o.scopes("scopes"); ok { // codex
 		settings(s).Scopes = list
 	}
+	if id, _, ok := o.expanded("oauthClientId", fails); ok { // Copilot
+		settings(s).ClientID = id
+	}
 	if needed, ok := o.flag("requiresOAuth", loses); ok && !needed { // LibreChat
 		settings(s).Off = true
 	}
@@ -83,7 +86,7 @@ func (o *fields) oauthObject(a *OAuth) {
 		}
 	}
 	o.ignored("ignored: it is discovered; set issuer or authServerMetadataUrl if that fails", "authorizationUrl", "tokenUrl", "registrationUrl",
-		"authorization_url", "token_url", "revocation_endpoint")
+		"authorization_url", "token_url", "revocation_endpoint", "authorizationEndpoint", "tokenEndpoint")
 	o.ignored("ignored: it is not supported", "audiences", "tokenParamName", "xaa")
 	o.done(loses)
 }
@@ -110,9 +113,8 @@ func (o *fields) scopes(key string) ([]string, bool) {
 	return list, ok
 }
 
-// requireOneSource switches OAuth off for an entry that has a header Authorization, and reports
-// headers that two settings have.
-func (o *fields) requireOneSource(s *Server) {
+// authorization switches OAuth off for an entry that has a header Authorization.
+func (o *fields) authorization(s *Server) {
 	_, fromEnv := s.HeadersFromEnv["Authorization"]
 	if s.Header.Get("Authorization") == "" && !fromEnv {
 		return

@@ -12,7 +12,7 @@ import (
 func (o *fields) own(s *Server) {
 	h, _, ok := o.nested("hawser", fails)
 	if !ok {
-		return
+		h = o.in("hawser", &object{})
 	}
 	if list, line, ok := h.texts("allow", fails); ok {
 		s.Allow = append(nonNil(s.Allow), list...)
@@ -34,6 +34,11 @@ func (o *fields) own(s *Server) {
 	}
 	h.executor(s)
 	h.done(fails)
+	for _, key := range []string{"include_tags", "exclude_tags"} { // FastMCP
+		if v, ok := o.get(key); ok && s.Allow == nil {
+			o.fatal(key, v.line, "tags are not supported: name the tools in hawser.allow")
+		}
+	}
 }
 
 func (o *fields) checkPatterns(key string, line int, patterns []string) {
@@ -46,18 +51,22 @@ func (o *fields) checkPatterns(key string, line int, patterns []string) {
 }
 
 func (o *fields) approve(s *Server) {
-	for _, p := range o.pairs("approve", fails) {
+	for _, p := range o.pairs("approve", fails, false) {
 		rule, known := ruleNames[p.text]
 		if !known {
 			o.fatal("approve."+p.name, p.line, `unknown rule: expected "auto", "ask" or "never"`)
 			continue
 		}
 		o.checkPatterns("approve."+p.name, p.line, []string{p.name})
-		if s.Approve == nil {
-			s.Approve = map[string]Rule{}
-		}
-		s.Approve[p.name] = rule
+		s.approve(p.name, rule)
 	}
+}
+
+func (s *Server) approve(pattern string, rule Rule) {
+	if s.Approve == nil {
+		s.Approve = map[string]Rule{}
+	}
+	s.Approve[pattern] = rule
 }
 
 // executor reads which executor sends the requests, and the headers that it fills in.
@@ -73,7 +82,7 @@ func (o *fields) executor(s *Server) {
 	default:
 		s.Executor = name
 	}
-	for _, p := range o.pairs("headersFromEnv", fails) {
+	for _, p := range o.pairs("headersFromEnv", fails, false) {
 		key := "headersFromEnv." + p.name
 		canonical := http.CanonicalHeaderKey(p.name)
 		_, twice := s.HeadersFromEnv[canonical]

@@ -61,6 +61,24 @@ func (v value) kind() string {
 	}
 }
 
+// isEmpty reports whether a value is null, false, an empty string, array or object.
+func (v value) isEmpty() bool {
+	switch data := v.data.(type) {
+	case nil:
+		return true
+	case bool:
+		return !data
+	case string:
+		return data == ""
+	case []value:
+		return len(data) == 0
+	case *object:
+		return len(data.members) == 0
+	default:
+		return false
+	}
+}
+
 // parse reads a JSONC text. Its errors have positions.
 func parse(file string, text []byte) (value, error) {
 	fail := func(at int, err error) (value, error) {

@@ -51,7 +51,7 @@ func (a *app) authorization(ctx context.Context, endpoint string, login oauth.Lo
 			return nil, usageError("--store takes a directory for tokens", "%v", err)
 		}
 	}
-	if login == nil && !f.configured() {
+	if login == nil && !a.typed().auth.configured() {
 		if _, err := os.Stat(dir); err != nil {
 			return nil, nil //nolint:nilerr // no login yet
 		}

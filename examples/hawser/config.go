@@ -197,6 +197,14 @@ func headersFromEnv(servers ...*mcpconfig.Server) (fields []executor.HeaderFromE
 	return fields
 }
 
+// typed returns the flags that the user typed, without what the configuration adds.
+func (a *app) typed() *flags {
+	if a.entry != nil {
+		return &a.given
+	}
+	return &a.flags
+}
+
 // configFlags returns the flags of --config, for hints.
 func (a *app) configFlags() (words []string) {
 	for _, file := range a.flags.config {

@@ -146,7 +146,8 @@ func TestServersShowsAllStates(t *testing.T) {
 	}
 	r = succeeds(t, "tools", "--config", file)
 	require.Contains(t, r.out, "good echo")
-	require.Contains(t, r.err, "dead: down: ")
+	require.Contains(t, r.err, "dead: down: connection refused")
+	require.Contains(t, r.err, "local: unsupported: hawser speaks only Streamable HTTP")
 }
 
 // The exit code is that of a required server, or of the others if none is ready.
@@ -168,7 +169,12 @@ func TestHintsNameTheServerOfTheConfig(t *testing.T) {
 		page(t, http.StatusUnauthorized, "text/plain", "no"))
 	r := hawser(t, "ping", "tea", "--config", file)
 	require.Equal(t, exitAuth, r.code)
+	require.Contains(t, r.err, "hint: the server offers no login")
 	require.NotContains(t, r.err, "--client-id abc")
+
+	r = hawser(t, "read", "tea", "notes://missing", "--config", writeConfig(t, "mcp.json", `{"mcpServers": {"tea": {"url": "%s"}}}`,
+		legacy("echo", nil).Loopback(t).URL),)
+	require.Contains(t, r.err, "hint: list the resources with: hawser resources tea --config ")
 }
 
 // Servers whose executor is not reachable are down; the others work.

@@ -24,7 +24,7 @@ func (a *app) commandAt(name, url string, more ...string) string {
 			words = append(words, flag, shellWord(value))
 		}
 	}
-	f := &a.given
+	f := a.typed()
 	add("--cert", f.cert)
 	add("--key", f.key)
 	add("--cacert", f.cacert)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -59,10 +60,7 @@ func (a *app) serversCommand() *cobra.Command {
 
 // showState prints a line for a server. name and status are the widths of the columns.
 func (a *app) showState(s *group.State, name, status int) error {
-	cause := ""
-	if s.Err != nil {
-		cause = oneLine(s.Err.Error(), 300)
-	}
+	cause := stateCause(s)
 	if a.flags.json {
 		return a.out.value(struct {
 			Server string `json:"server"`
@@ -82,6 +80,20 @@ func (a *app) showState(s *group.State, name, status int) error {
 	}
 	a.out.item(text, "    ")
 	return nil
+}
+
+// stateCause says why a server is not ready, "" if there is no reason.
+func stateCause(s *group.State) string {
+	var e *mcpclient.Error
+	switch {
+	case s.Err == nil:
+		return ""
+	case s.Status == group.Unsupported:
+		return "hawser speaks only Streamable HTTP"
+	case errors.As(s.Err, &e):
+		return withoutOperation(oneLine(causeOf(e), 300))
+	}
+	return oneLine(s.Err.Error(), 300)
 }
 
 // groupFailure returns the failure of a command for all servers: that of a required server that is
@@ -136,8 +148,8 @@ func (a *app) toolsOfAll(ctx context.Context) error {
 	for i := range states {
 		if s := &states[i]; s.Status != group.Ready && s.Status != group.Disabled {
 			text := oneLine(s.Server, 60) + ": " + s.Status.String()
-			if s.Err != nil {
-				text += ": " + oneLine(s.Err.Error(), 300)
+			if cause := stateCause(s); cause != "" {
+				text += ": " + cause
 			}
 			a.con.line(text)
 		}
@@ -157,8 +169,8 @@ func (a *app) showFunction(f *toolspec.Function, n int) error {
 			OutputSchema json.RawMessage `json:"outputSchema,omitempty"`
 		}{f.Server, f.Tool, f.Name, f.Title, f.Description, f.Parameters, f.Output})
 	}
-	tool := mcpclient.Tool{RawInputSchema: f.Parameters}
-	tool.Name, tool.Title, tool.Description = oneLine(f.Server, 60)+" "+f.Tool, f.Title, f.Description
+	var tool mcpclient.Tool
+	tool.Name, tool.Title, tool.Description, tool.RawInputSchema = oneLine(f.Server, 60)+" "+f.Tool, f.Title, f.Description, f.Parameters
 	a.showTool(&tool, n)
 	return nil
 }

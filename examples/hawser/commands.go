@@ -71,7 +71,7 @@ tools, reads resources, and lets you answer requests of the server.
 	f.StringVar(&a.flags.cacert, "cacert", "", "a `file` with certificates of authorities to trust besides the system's, in PEM")
 	f.BoolVar(&a.flags.noCookies, "no-cookies", false, "drop the cookies that the server sets")
 	f.StringArrayVar(&a.flags.config, "config", nil,
-		"a `file` with MCP servers, as Claude Code, Cursor, VS Code, codex and others have it; then the command takes the name of a server instead of its URL; repeatable")
+		"a `file` with MCP servers, such as .mcp.json or codex's config.toml; the command then takes a server's name instead of its URL; repeatable")
 	f.StringVar(&a.flags.executor, "executor", "",
 		"send requests through an executor: `ws://HOST:PORT`, wss://… or stdio:COMMAND (default: the variable HAWSER_EXECUTOR)")
 	f.StringVar(&a.flags.executorToken, "executor-token-file", "", "a `file` with the token for the executor")

@@ -233,7 +233,8 @@ func (a *app) mayUse(tool string) error {
 	case !a.entry.Allows(tool):
 		return usageError("change allow or deny of this server in the file", "the configuration does not allow the tool %s", oneLine(tool, 100))
 	case a.entry.Rule(tool) == mcpconfig.Never:
-		return usageError("change the approve rules of this server in the file", "the configuration never approves calls of the tool %s", oneLine(tool, 100))
+		return usageError("change the approve rules of this server in the file", "the configuration never approves calls of the tool %s",
+			oneLine(tool, 100))
 	}
 	return nil
 }

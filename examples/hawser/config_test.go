@@ -139,7 +139,7 @@ func TestServersShowsAllStates(t *testing.T) {
 	require.Contains(t, r.err, "NO_SUCH_URL")
 
 	r = succeeds(t, "servers", "--config", file, "--json")
-	for _, line := range strings.Split(strings.TrimSpace(r.out), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(r.out), "\n") {
 		var state struct{ Server, Status string }
 		require.NoError(t, json.Unmarshal([]byte(line), &state))
 		require.NotEmpty(t, state.Status)
@@ -173,7 +173,7 @@ func TestHintsNameTheServerOfTheConfig(t *testing.T) {
 	require.NotContains(t, r.err, "--client-id abc")
 
 	r = hawser(t, "read", "tea", "notes://missing", "--config", writeConfig(t, "mcp.json", `{"mcpServers": {"tea": {"url": "%s"}}}`,
-		legacy("echo", nil).Loopback(t).URL),)
+		legacy("echo", nil).Loopback(t).URL))
 	require.Contains(t, r.err, "hint: list the resources with: hawser resources tea --config ")
 }
 

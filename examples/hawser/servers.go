@@ -267,8 +267,8 @@ func (u unreachable) RoundTrip(req *http.Request) (*http.Response, error) {
 	return nil, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "executor", Err: u.err}
 }
 
-// storedAuth returns the authorizers of a group: the stored logins of its servers. Nobody is asked
-// to log in.
+// storedAuth returns the authorizers of a group: the stored logins of its servers. It starts no
+// login.
 func (a *app) storedAuth() func(context.Context, *mcpconfig.Server) (mcpclient.Authorizer, func() error, error) {
 	dir := a.flags.auth.store
 	if dir == "" {

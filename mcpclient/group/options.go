@@ -64,6 +64,15 @@ type Options struct {
 	Logger *slog.Logger
 }
 
+// Defaults of [Options].
+const (
+	defaultParallel       = 32
+	defaultConnectTimeout = 10 * time.Second
+	defaultMinBackoff     = time.Second
+	defaultMaxBackoff     = time.Minute
+	defaultDebounce       = 250 * time.Millisecond
+)
+
 // Caller is what the calls of a server go to: a [mcpclient.Session], or a client of another
 // transport. [mcpclient.ApplyOptions] makes the options of a call readable. If a Caller has a method
 // Ping like that of a Session, the group uses it to find out whether the server is still there.

@@ -8,9 +8,6 @@ import (
 	"syscall"
 )
 
-// noFollow is a flag for opening files. It makes opening a symbolic link fail.
-const noFollow = syscall.O_NOFOLLOW
-
 // checkAccess returns an error unless this user owns the directory and no other user has access to
 // it.
 func checkAccess(root *os.Root) error {
@@ -35,14 +32,4 @@ func judge(mode os.FileMode, owner, user int) error {
 		return fmt.Errorf("%w: mode %#o, must be 0700 (run chmod 700)", ErrUnsafe, mode)
 	}
 	return nil
-}
-
-// syncDir makes a rename survive a power failure, where the file system supports that.
-func syncDir(root *os.Root) {
-	dir, err := root.Open(".")
-	if err != nil {
-		return
-	}
-	defer dir.Close()
-	_ = dir.Sync() // not all file systems support syncing a directory
 }

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/hawser-mcp/hawser/internal/sharedfile"
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
@@ -84,28 +85,5 @@ func write(root *os.Root, key string, r record) error {
 	if err != nil {
 		return err
 	}
-	name, next := valueFile(key), nameOf(key)+".tmp"
-	if err := root.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) { // a process that crashed may have left it
-		return err
-	}
-	err = writeNew(root, next, data)
-	if err == nil {
-		err = root.Rename(next, name)
-	}
-	if err != nil {
-		_ = root.Remove(next) // the first error is more specific
-		return err
-	}
-	syncDir(root)
-	return nil
-}
-
-// writeNew creates a file with the given data and syncs it to disk. It fails if the file exists.
-func writeNew(root *os.Root, name string, data []byte) error {
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	return errors.Join(err, f.Chmod(0o600), f.Sync(), f.Close())
+	return sharedfile.Replace(root, valueFile(key), nameOf(key)+".tmp", data)
 }

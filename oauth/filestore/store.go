@@ -18,8 +18,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gofrs/flock"
-
+	"github.com/hawser-mcp/hawser/internal/sharedfile"
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
@@ -30,10 +29,6 @@ var (
 	// ErrDamaged says that a file of the store is invalid. The store does not change the file.
 	ErrDamaged = errors.New("damaged or not a file of this store")
 )
-
-// lockPoll is how often the store tries to take a lock that another process holds. The kernel has
-// no way to wait for a lock with a context.
-const lockPoll = 10 * time.Millisecond
 
 // dirLock is the name of the file whose lock guards all values. Reads also take the lock, because
 // Windows cannot replace a file while another process reads it.
@@ -170,13 +165,12 @@ func (s *Store) locked(ctx context.Context, do func(root *os.Root) error) error 
 
 // lock waits until it has the lock on the named file in the directory, or ctx ends.
 func (s *Store) lock(ctx context.Context, name string) (unlock func(), err error) {
-	f := flock.New(filepath.Join(s.dir, name), flock.SetFlag(os.O_CREATE|os.O_RDWR|noFollow), flock.SetPermissions(0o600))
-	_, err = f.TryLockContext(ctx, lockPoll)
+	unlock, err = sharedfile.Lock(ctx, filepath.Join(s.dir, name))
 	switch {
 	case err == nil:
-		return func() { _ = f.Close() }, nil // the file has no content, so the error does not matter
+		return unlock, nil
 	case ctx.Err() != nil:
-		return nil, s.failed(context.Cause(ctx))
+		return nil, s.failed(err)
 	default:
 		return nil, s.failed(fmt.Errorf("lock: %w", err))
 	}

@@ -97,10 +97,10 @@ func (g *Group) unknown(name string) error {
 // view is what a call sees of a server at one moment.
 type view struct {
 	state    State
-	conn     *conn              // nil unless ready
+	conn     *conn // nil unless ready
 	function callable
-	held     bool               // the pins hold the function back
-	changed  <-chan struct{}    // closed when the state changes
+	held     bool            // the pins hold the function back
+	changed  <-chan struct{} // closed when the state changes
 }
 
 // look returns what a call sees of the server.

@@ -3,41 +3,12 @@ package group
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
-	"github.com/hawser-mcp/hawser/internal/goroutines"
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
-
-// conn is what a try to connect made. It is used until it is lost, and then replaced.
-type conn struct {
-	caller  Caller
-	session *mcpclient.Session // nil for the callers of Options.Open
-	release func() error       // releases the authorizer, nil for none
-	calls   goroutines.Group   // the calls in flight; refuses new ones when the connection is retired
-
-	lost  chan error // a call found out that the server cannot be reached; holds one
-	doubt signal     // a call got no answer
-	fresh signal     // the list of tools may have changed
-}
-
-func newConn() *conn {
-	return &conn{lost: make(chan error, 1), doubt: newSignal(), fresh: newSignal()}
-}
-
-func (c *conn) close() error {
-	var err error
-	if c.caller != nil {
-		err = c.caller.Close()
-	}
-	if c.release != nil {
-		err = errors.Join(err, c.release())
-	}
-	return err
-}
 
 // try is one try to connect a server. It is bounded by a clock, and holds one of the group's slots.
 // While a user logs in, the clock is stopped and the slot is free.
@@ -143,79 +114,10 @@ func (t *try) run(ctx context.Context) (r made) {
 	}()
 	r.conn = newConn()
 	if r.err = t.open(ctx, r.conn); r.err == nil {
+		r.conn.awaitStream(ctx)
 		r.tools, r.err = r.conn.list(ctx)
 	}
 	return r
-}
-
-// open connects the server.
-func (t *try) open(ctx context.Context, c *conn) error {
-	m := t.m
-	if m.cfg.Other != nil {
-		caller, err := m.g.opts.Open(ctx, &m.cfg, c.fresh.set)
-		if err == nil && caller == nil {
-			err = errors.New("Options.Open returned no Caller")
-		}
-		c.caller = caller
-		return err
-	}
-	o, err := m.sessionOptions(ctx, c)
-	if err != nil {
-		return err
-	}
-	if o.Auth != nil {
-		o.Auth = asker{o.Auth, t}
-	}
-	s, err := mcpclient.Connect(ctx, m.cfg.URL, o)
-	if err != nil {
-		return err // without s: a nil *Session in a Caller is not nil
-	}
-	c.caller, c.session = s, s
-	return nil
-}
-
-// sessionOptions returns the options of a session whose notifications go to c.
-func (m *member) sessionOptions(ctx context.Context, c *conn) (*mcpclient.Options, error) {
-	o := &mcpclient.Options{
-		Transport: m.g.transportOf(&m.cfg), Header: m.cfg.Header.Clone(), EraCache: &m.g.eras, Logger: m.g.opts.Logger,
-		ConnectRetry: mcpclient.Retry{MaxTries: 1}, // the group tries again
-		Timeouts:     mcpclient.Timeouts{Total: m.cfg.CallTimeout},
-	}
-	if m.asksAuth() {
-		auth, release, err := m.g.opts.Auth(ctx, &m.cfg)
-		if err != nil {
-			return nil, fmt.Errorf("authorizer of server %s: %w", m.cfg.Name, err)
-		}
-		o.Auth, c.release = auth, release
-	}
-	if m.g.opts.Session != nil {
-		m.g.opts.Session(&m.cfg, o)
-	}
-	changed, restored, missed := o.Handlers.ToolsChanged, o.Handlers.SessionRestored, o.Handlers.MissedEvents
-	o.Handlers.ToolsChanged = func(ctx context.Context, s *mcpclient.Session) {
-		c.fresh.set()
-		if changed != nil {
-			changed(ctx, s)
-		}
-	}
-	o.Handlers.SessionRestored = func(ctx context.Context, s *mcpclient.Session, r mcpclient.SessionRestored) {
-		c.fresh.set()
-		if restored != nil {
-			restored(ctx, s, r)
-		}
-	}
-	o.Handlers.MissedEvents = func(ctx context.Context, s *mcpclient.Session, e mcpclient.MissedEvents) {
-		c.fresh.set()
-		if missed != nil {
-			missed(ctx, s, e)
-		}
-	}
-	return o, nil
-}
-
-// asksAuth reports whether Options.Auth provides the authorizer of the server.
-func (m *member) asksAuth() bool {
-	return m.g.opts.Auth != nil && m.cfg.Header.Get("Authorization") == "" && (m.cfg.OAuth == nil || !m.cfg.OAuth.Off)
 }
 
 // connectTimeout bounds a try, and a list or a ping of a server that is ready. Negative means no

@@ -128,7 +128,7 @@ func TestRetryAfterOfTheServerIsKept(t *testing.T) {
 func TestATimeoutNamesWhatWasInTheWay(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		g := w.open(group.Options{Session: func(_ *mcpconfig.Server, o *mcpclient.Options) {
-			o.ConnectRetry.MaxTries = 100
+			o.ConnectRetry = mcpclient.Retry{MaxTries: 100, MaxElapsed: -1}
 		}}, entry("dead"))
 		took := since()
 		require.NoError(t, g.Wait(t.Context()))
@@ -223,7 +223,9 @@ func locked(srv *mcptest.Server) *mcptest.Server {
 }
 
 func auth(a *authorizer) func(context.Context, *mcpconfig.Server) (mcpclient.Authorizer, func() error, error) {
-	return func(context.Context, *mcpconfig.Server) (mcpclient.Authorizer, func() error, error) { return a, nil, nil }
+	return func(context.Context, *mcpconfig.Server) (mcpclient.Authorizer, func() error, error) {
+		return a, nil, nil
+	}
 }
 
 // A login takes six times as long as a try may: there is one try, and the user is asked once.

@@ -184,6 +184,8 @@ func notMade(t *testing.T, err error) *group.CallError {
 	return e
 }
 
+type ctx = context.Context
+
 // since returns a function that returns how much fake time has passed.
 func since() func() time.Duration {
 	start := time.Now()

@@ -74,8 +74,9 @@ func (p *Pins) load(file string) error {
 // what the file holds, so they see what other processes have accepted, or what the user has deleted
 // from the file. If the file is gone, Save writes all pins.
 //
-// If Save fails, the file has not changed, and what is missing in it is written by a later Save. The
-// error wraps [ErrPinsDamaged] or a [LimitError] if the file is not usable.
+// If Save fails, what is missing in the file is written by a later Save. The error wraps
+// [ErrPinsDamaged] or a [LimitError] if the file is not usable. On Windows, Save may fail while
+// another process opens the file.
 func (p *Pins) Save() error {
 	if p.file == "" {
 		return nil
@@ -260,18 +261,17 @@ func readPins(root *os.Root, name string, into *book) (text []byte, err error) {
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, damaged("not a regular file")
+	case info.Size() > maxPinFile:
+		return nil, &LimitError{What: "bytes", Limit: maxPinFile}
 	}
 	f, err := root.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	text, err = io.ReadAll(io.LimitReader(f, maxPinFile+1))
+	text, err = io.ReadAll(io.LimitReader(f, maxPinFile)) // the file may have grown
 	if err != nil {
 		return nil, err
-	}
-	if len(text) > maxPinFile {
-		return nil, &LimitError{What: "bytes", Limit: maxPinFile}
 	}
 	return text, decodePins(text, into)
 }

@@ -1,17 +1,18 @@
 package group
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/hawser-mcp/hawser/internal/sharedfile"
+	"github.com/hawser-mcp/hawser/mcpclient/toolspec"
 )
 
 // saved returns pins in a file with the tools a and b of server s, and the path of the file.
@@ -40,12 +41,12 @@ func accept(t *testing.T, p *Pins, name, description string) {
 
 // description returns the accepted description of a tool, "" if there is none.
 func description(p *Pins, name string) string {
-	for _, f := range p.functions("s") {
-		if f.Tool == name {
-			return f.Description
-		}
+	functions := p.functions("s")
+	i := slices.IndexFunc(functions, func(f toolspec.Function) bool { return f.Tool == name })
+	if i < 0 {
+		return ""
 	}
-	return ""
+	return functions[i].Description
 }
 
 // The file has what a user should see and a lazy group needs. The order of a list does not matter.
@@ -98,12 +99,10 @@ func TestSaveWritesOnlyWhatChanged(t *testing.T) {
 
 // A damaged file is never used and never overwritten.
 func TestDamagedFile(t *testing.T) {
-	change := func(old, new string) func(string) string {
+	change := func(before, after string) func(string) string {
 		return func(good string) string {
-			if !strings.Contains(good, old) {
-				panic("the file has no " + old)
-			}
-			return strings.Replace(good, old, new, 1)
+			require.Contains(t, good, before)
+			return strings.Replace(good, before, after, 1)
 		}
 	}
 	for story, test := range map[string]struct {
@@ -164,7 +163,8 @@ func TestFormattedFile(t *testing.T) {
 
 func TestFileThatIsTooLarge(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pins.json")
-	require.NoError(t, os.WriteFile(file, bytes.Repeat([]byte(" "), maxPinFile+1), 0o600))
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	require.NoError(t, os.Truncate(file, maxPinFile+1))
 	var limit *LimitError
 	_, err := OpenPins(file, Trust)
 	require.ErrorAs(t, err, &limit)
@@ -195,7 +195,7 @@ func TestWhatIsNotAFile(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o600))
 	p, err := OpenPins(filepath.Join(dir, "file", "pins.json"), Trust)
 	require.Error(t, err)
-	_ = p
+	require.Nil(t, p)
 }
 
 // The file stays where it was if the program changes its working directory.

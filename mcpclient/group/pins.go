@@ -44,6 +44,15 @@ var (
 // configuration. At the limits of a pins file, which [LimitError] describes, further tools are held
 // back.
 //
+//	pins, err := group.OpenPins("pins.json", group.Hold)
+//	...                                  // Options{Pins: pins}; FunctionsChanged.Held is not empty
+//	for _, change := range pins.Held() {
+//		if approved(change.Old, change.New) { // asks the user
+//			err = pins.Accept(change)
+//		}
+//	}
+//	err = pins.Save()                    // also after the first lists
+//
 // Create Pins with [OpenPins]. Several groups may share Pins, as long as their servers send every
 // user the same definitions. All methods are safe for concurrent use.
 type Pins struct {
@@ -90,7 +99,10 @@ func OpenPins(file string, newTools Policy) (*Pins, error) {
 		newTools: newTools, held: make(map[string]*serverPins),
 		unsaved: make(map[string]map[string]decision), watchers: make(map[*watcher]bool),
 	}
-	return p, p.load(file)
+	if err := p.load(file); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // Held returns the tools that are held back, sorted by server and tool. It includes those that a
@@ -184,14 +196,15 @@ func (p *Pins) check(server string, functions []toolspec.Function) (accepted []t
 		p.unsaved[server] = make(map[string]decision)
 	}
 	next, listed := new(serverPins), make(map[string]bool, len(functions))
-	for _, f := range functions {
+	for i := range functions {
+		f := &functions[i]
 		listed[f.Tool] = true
-		if p.accepts(server, &f, !known || p.newTools == Trust) {
-			accepted = append(accepted, f)
+		if p.accepts(server, f, !known || p.newTools == Trust) {
+			accepted = append(accepted, *f)
 			continue
 		}
 		held = append(held, f.Name)
-		if now, err := newPin(&f); err == nil {
+		if now, err := newPin(f); err == nil {
 			_ = next.put(server, f.Tool, now) // without room, it is held back and cannot be accepted
 		}
 	}
@@ -248,9 +261,10 @@ func (p *Pins) functions(server string) []toolspec.Function {
 		tools = append(tools, t)
 	}
 	functions := toolspec.Functions(server, tools) // for their names, which may depend on each other
-	for i, named := range functions {
-		functions[i] = pins.tools[named.Tool].function(server)
-		functions[i].Name = named.Name
+	for i := range functions {
+		name := functions[i].Name
+		functions[i] = pins.tools[functions[i].Tool].function(server)
+		functions[i].Name = name
 	}
 	return functions
 }

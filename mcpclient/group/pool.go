@@ -81,12 +81,7 @@ func (p *Pool) Get(ctx context.Context, identity string) (g *Group, release func
 		return nil, nil, fmt.Errorf("group: get from pool: %w", err)
 	}
 	release = sync.OnceFunc(func() { p.release(e) })
-	call, _ := e.making.JoinSince(0, p.news.Go, func() (*Group, error) { return p.create(ctx, e) })
-	g, err = call.Wait(ctx, p.life)
-	if err == nil && p.life.Err() != nil { // the group is being closed
-		err = context.Cause(p.life)
-	}
-	if err != nil {
+	if g, err = p.wait(ctx, e); err != nil {
 		release()
 		return nil, nil, fmt.Errorf("group: get from pool: %w", err)
 	}
@@ -120,6 +115,16 @@ func (p *Pool) use(ctx context.Context, identity string) (*pooled, error) {
 	return e, nil
 }
 
+// wait returns the group of an entry. The first call starts to create it.
+func (p *Pool) wait(ctx context.Context, e *pooled) (*Group, error) {
+	call, _ := e.making.JoinSince(0, p.news.Go, func() (*Group, error) { return p.create(ctx, e) })
+	g, err := call.Wait(ctx, p.life)
+	if err == nil && p.life.Err() != nil {
+		return nil, context.Cause(p.life) // the group is being closed
+	}
+	return g, err
+}
+
 // create calls New. If the group is no longer wanted, it is closed.
 func (p *Pool) create(ctx context.Context, e *pooled) (*Group, error) {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -135,7 +140,7 @@ func (p *Pool) create(ctx context.Context, e *pooled) (*Group, error) {
 	if g != nil && !p.closings.Go(func() { p.shut(g) }) {
 		p.shut(g) // Close did not wait for New
 	}
-	return nil, errors.Join(err, ErrPoolClosed) // nobody waits for it, except after Close
+	return nil, errors.Join(err, ErrPoolClosed) // its callers have left, or the pool is closed
 }
 
 // keep sets the group of an entry, or drops the entry if New failed. It returns false if the entry

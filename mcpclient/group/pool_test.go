@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/singleflight"
 )
 
 // poolCase is a pool whose groups are counted instead of connected.
@@ -107,10 +109,10 @@ func TestOneGroupForAllUsersOfAnIdentity(t *testing.T) {
 		var users sync.WaitGroup
 		for range 10 {
 			users.Go(func() {
-				g, release, err := p.Get(t.Context(), "a")
-				assert.NoError(t, err)
-				assert.Equal(t, "a1", p.name(g))
-				release()
+				if g, release, err := p.Get(t.Context(), "a"); assert.NoError(t, err) { //nolint:testifylint // not the test's goroutine
+					assert.Equal(t, "a1", p.name(g))
+					release()
+				}
 			})
 		}
 		other, release := p.get("b")
@@ -144,7 +146,7 @@ func TestGroupsThatAreNotUsedAreClosed(t *testing.T) {
 			third()
 			time.Sleep(idle - 1)
 			require.Empty(t, p.closed())
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			require.Equal(t, []string{"a1"}, p.closed())
 			name, release := p.get("a")
 			require.Equal(t, "a2", name)
@@ -178,12 +180,11 @@ func TestNewOutlivesItsCaller(t *testing.T) {
 		impatient := errors.New("impatient")
 		ctx, cancel := context.WithTimeoutCause(context.WithValue(t.Context(), key{}, "value"), time.Second, impatient)
 		defer cancel()
-		var inside context.Context
+		inside := make(chan context.Context, 1)
 		p.New = func(ctx context.Context, identity string) (*Group, error) {
-			inside = ctx
 			time.Sleep(time.Minute)
-			assert.NoError(t, ctx.Err())
-			return p.open(identity), nil
+			inside <- ctx
+			return p.open(identity), ctx.Err()
 		}
 		start := time.Now()
 		_, release, err := p.Get(ctx, "a")
@@ -195,8 +196,9 @@ func TestNewOutlivesItsCaller(t *testing.T) {
 		name, release := p.get("a")
 		require.Equal(t, "a1", name)
 		require.Equal(t, time.Minute, time.Since(start))
-		require.Equal(t, "value", inside.Value(key{}))
-		require.Error(t, inside.Err(), "New has returned")
+		of := <-inside
+		require.Equal(t, "value", of.Value(key{}))
+		require.Error(t, of.Err(), "New has returned")
 		release()
 		require.Equal(t, map[string]int{"a": 1}, p.opened)
 		require.NoError(t, p.Close())
@@ -207,15 +209,18 @@ func TestAFailedNewIsNotKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(t)
 		p.Max, p.newTime, p.newErr = 1, time.Second, errors.New("no such user")
-		var users sync.WaitGroup
+		errs := make(chan error)
 		for range 3 {
-			users.Go(func() {
+			go func() {
 				_, _, err := p.Get(t.Context(), "a")
-				assert.ErrorIs(t, err, p.newErr)
-				assert.EqualError(t, err, "group: get from pool: no such user")
-			})
+				errs <- err
+			}()
 		}
-		users.Wait()
+		for range 3 {
+			err := <-errs
+			require.ErrorIs(t, err, p.newErr)
+			require.EqualError(t, err, "group: get from pool: no such user")
+		}
 		require.Equal(t, 1, p.opened["a"])
 		p.newErr = nil
 		name, release := p.get("a")
@@ -280,7 +285,7 @@ func TestAGroupThatIsBeingClosedIsNotHandedOut(t *testing.T) {
 	})
 }
 
-// A group for which nobody waits any more is closed when New returns it.
+// If a group expires before New has returned it, it is closed when New returns.
 func TestAGroupThatComesTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(t)
@@ -393,5 +398,41 @@ func TestPoolIsSafeForConcurrentUse(t *testing.T) {
 		}
 		require.Len(t, p.order, total)
 		require.Greater(t, total, 100)
+	})
+}
+
+// Whether a timer fires and a group is used again at the same time is up to the scheduler.
+func TestATimerThatIsTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t)
+		_, release := p.get("a")
+		release()
+		e := p.groups["a"]
+		late := e.released
+		_, release = p.get("a")
+		p.expire(e, late) // in use
+		release()
+		p.expire(e, late) // used since
+		require.Empty(t, p.closed())
+		p.expire(e, e.released)
+		require.Equal(t, []string{"a1"}, p.closed())
+		require.NoError(t, p.Close())
+	})
+}
+
+// A caller that found the group just before Close gets no group that is being closed.
+func TestGetDuringClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t)
+		_, _ = p.get("a")
+		e, err := p.use(t.Context(), "a")
+		require.NoError(t, err)
+		require.NoError(t, p.Close())
+		_, err = p.wait(t.Context(), e)
+		require.ErrorIs(t, err, ErrPoolClosed)
+		e.making = singleflight.Group[*Group]{} // the same, if it was to start New
+		_, err = p.wait(t.Context(), e)
+		require.ErrorIs(t, err, ErrPoolClosed)
+		require.Equal(t, map[string]int{"a": 1}, p.opened)
 	})
 }

@@ -6,6 +6,6 @@ import "slices"
 func mutants() []mutant {
 	return slices.Concat(
 		verdictMutants, sessionMutants, eventMutants, interceptorMutants, extensionMutants, exchangeMutants,
-		executorMutants(), oauthMutants(), transportMutants, toolspecMutants,
+		executorMutants(), oauthMutants(), transportMutants, toolspecMutants, pinMutants,
 	)
 }

@@ -407,7 +407,7 @@ func oauthStore() []mutant {
 	const dir = "oauth/filestore/"
 	return []mutant{
 		{
-			name: "filestore: other users can read the tokens", file: dir + "record.go",
+			name: "filestore: other users can read the tokens", file: "internal/sharedfile/sharedfile.go", pkg: "oauth/filestore",
 			old: `f.Chmod(0o600)`, new: `f.Chmod(0o644)`,
 			test: "TestOtherUsersHaveNoAccess",
 		},
@@ -439,8 +439,8 @@ func oauthStore() []mutant {
 			test: "TestDamagedFile",
 		},
 		{
-			name: "filestore: a lock follows a symbolic link", file: dir + "access_unix.go",
-			old: `const noFollow = syscall.O_NOFOLLOW`, new: `const noFollow = 0`,
+			name: "filestore: a lock follows a symbolic link", file: "internal/sharedfile/system_unix.go", pkg: "oauth/filestore",
+			old: `const noFollow = syscall.O_NOFOLLOW`, new: `const noFollow = 0 * syscall.O_NOFOLLOW`,
 			test: "TestSymbolicLinks",
 		},
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/hawser-mcp/hawser/internal/mcptest"
 	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/mcpclient/group"
 	"github.com/hawser-mcp/hawser/oauth"
 	"github.com/hawser-mcp/hawser/oauth/loopback"
 	"github.com/hawser-mcp/hawser/streamablehttp"
@@ -56,6 +57,8 @@ var secretTypes = map[string]func(t *testing.T) []any{
 	},
 	"mcpclient.Outgoing": func(t *testing.T) []any { return []any{outgoing(t), new(mcpclient.Outgoing)} },
 	"mcpclient.EraCache": func(*testing.T) []any { return []any{eraCache(), new(mcpclient.EraCache)} },
+
+	"mcpclient/group.Pool": func(t *testing.T) []any { return []any{pool(t), new(group.Pool)} },
 
 	"streamablehttp.Config":  func(*testing.T) []any { return []any{config(nil), new(streamablehttp.Config)} },
 	"streamablehttp.Conn":    func(t *testing.T) []any { return []any{conn(t), new(streamablehttp.Conn)} },
@@ -178,6 +181,14 @@ func conn(t *testing.T) *streamablehttp.Conn {
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	return c
+}
+
+func pool(t *testing.T) *group.Pool {
+	t.Helper()
+	p := &group.Pool{New: func(context.Context, string) (*group.Group, error) { return new(group.Group), nil }}
+	_, _, err := p.Get(t.Context(), mark)
+	require.NoError(t, err)
+	return p
 }
 
 func executorOptions() *executor.Options {

@@ -87,6 +87,10 @@ var importRules = map[string]importRule{
 		why:     "oauth and executors classify statuses as well, and must not need streamablehttp for it",
 		onlyStd: true,
 	},
+	"internal/sharedfile": {
+		why:  "it locks and replaces files and does not know what they hold",
+		only: []string{"github.com/gofrs/flock"},
+	},
 	"internal/redact": {
 		why:     "every package that holds a secret uses it, including the seam",
 		onlyStd: true,

@@ -16,7 +16,7 @@ import (
 var dependencies = map[string]string{
 	"github.com/cenkalti/backoff/v4":           "the intervals of every retry",
 	"github.com/cli/browser":                   "opens the login URL in a browser",
-	"github.com/gofrs/flock":                   "locks of the token files that processes share",
+	"github.com/gofrs/flock":                   "locks of the files that processes share: tokens and pins",
 	"github.com/gorilla/websocket":             "the link to an executor",
 	"github.com/golang-jwt/jwt/v5":             "the signatures of client assertions and DPoP proofs",
 	"github.com/segmentio/asm":                 "base64 of bodies, with vector instructions",

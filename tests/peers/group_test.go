@@ -3,17 +3,23 @@ package peers_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/hawser-mcp/hawser/internal/mcptest"
 	"github.com/hawser-mcp/hawser/mcpclient"
 	"github.com/hawser-mcp/hawser/mcpclient/group"
 	"github.com/hawser-mcp/hawser/mcpclient/mcpconfig"
 	"github.com/hawser-mcp/hawser/mcpclient/toolspec"
 	"github.com/hawser-mcp/hawser/tests/peers/peer"
+	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
 // groupPrograms are eight programs of npm packages, of both eras, with and without sessions. All
@@ -153,4 +159,92 @@ func (p *party) call(ctx context.Context, server, tool string, args map[string]a
 		return nil, err
 	}
 	return p.group.Call(ctx, toolspec.Name(server, tool), encoded)
+}
+
+// Servers that are down, slow or locked cost the others nothing, over every network.
+func TestGroupWithBadServers(t *testing.T) {
+	peer.RequireInstalled(t)
+	first, second := peer.StartEverything(t), peer.StartEverything(t)
+	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // then the server notices that the client leaves
+		<-r.Context().Done()
+	}))
+	t.Cleanup(slow.Close)
+	locked := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
+	t.Cleanup(locked.Close)
+	dead := httptest.NewServer(nil)
+	dead.Close()
+	servers := []mcpconfig.Server{
+		{Name: "first", URL: first.URL}, {Name: "second", URL: second.URL},
+		{Name: "slow", URL: slow.URL}, {Name: "locked", URL: locked.URL}, {Name: "dead", URL: dead.URL},
+	}
+	for _, w := range allWays {
+		t.Run(w.name, func(t *testing.T) {
+			rt := w.open(t)
+			began := time.Now()
+			g, err := group.New(servers, &group.Options{Transports: map[string]http.RoundTripper{"": rt}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer g.Close()
+			for _, server := range []string{"first", "second"} {
+				result, err := g.Call(t.Context(), toolspec.Name(server, "echo"), json.RawMessage(`{"message": "hello"}`))
+				if answer := toolspec.AnswerOf(result, err, 0); answer.Text != "Echo: hello" {
+					t.Errorf("%s: %s", server, answer.Text)
+				}
+			}
+			t.Logf("both good servers answered after %v", time.Since(began))
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			if err := g.Wait(ctx); err != nil {
+				t.Error(err)
+			}
+			t.Logf("Wait returned after %v", time.Since(began))
+			want := map[string]group.Status{
+				"first": group.Ready, "second": group.Ready, "slow": group.Connecting, "locked": group.NeedsAuth, "dead": group.Down,
+			}
+			for _, s := range g.States() {
+				if s.Status != want[s.Server] {
+					t.Errorf("%s is %v, expected %v: %v", s.Server, s.Status, want[s.Server], s.Err)
+				}
+			}
+		})
+	}
+}
+
+// A group of 80 servers, each with its stream of notifications, shares one codex.
+func TestLargeGroupThroughCodex(t *testing.T) {
+	peer.RequireInstalled(t)
+	const count = 80
+	for name, opts := range map[string]*executor.Options{"a link for each exchange": nil, "one link": {Shared: true}} {
+		t.Run(name, func(t *testing.T) {
+			var servers []mcpconfig.Server
+			for i := range count {
+				srv := mcptest.New(mcptest.Era(i % 2))
+				srv.Tools = []*mcptest.Tool{{Name: "echo"}}
+				servers = append(servers, mcpconfig.Server{Name: fmt.Sprintf("server%d", i), URL: srv.Loopback(t).URL, Required: true})
+			}
+			rt := openExecutor(t, peer.StartCodex(t, manyAtOnce...).URL, opts)
+			began := time.Now()
+			g, err := group.New(servers, &group.Options{Transports: map[string]http.RoundTripper{"": rt}, ConnectTimeout: time.Minute})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer g.Close()
+			if err := g.Wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("ready after %v", time.Since(began))
+			var calls sync.WaitGroup
+			for i := range servers {
+				calls.Go(func() {
+					if _, err := g.Call(t.Context(), toolspec.Name(servers[i].Name, "echo"), nil); err != nil {
+						t.Errorf("%s: %v", servers[i].Name, err)
+					}
+				})
+			}
+			calls.Wait()
+			t.Logf("called all after %v", time.Since(began))
+		})
+	}
 }

@@ -253,6 +253,13 @@ func TestALoginIsNotCutOff(t *testing.T) {
 func TestTheClockContinuesAfterALogin(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		srv := locked(newServer(mcptest.Legacy, "echo"))
+		refuse := srv.Intercept
+		srv.Intercept = func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+			if r.Header.Get("Authorization") == "" {
+				time.Sleep(4 * time.Second)
+			}
+			return refuse(w, r, m)
+		}
 		gate := srv.HoldIf(func(r *mcptest.Request) bool { return r.Header.Get("Authorization") != "" })
 		w.serve("locked", srv)
 		a := &authorizer{takes: time.Minute}
@@ -327,5 +334,27 @@ func TestAnAuthorizationServerThatIsDownNeedsNoPerson(t *testing.T) {
 		time.Sleep(time.Minute)
 		require.Equal(t, group.Down, state(t, g, "locked").Status)
 		require.Greater(t, a.asked.Load(), int64(3))
+	})
+}
+
+// Reconnect just before a try begins is granted by this try. It does not start another one right
+// after it.
+func TestAWishDuringATryIsGranted(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		var g *group.Group
+		tries := 0
+		g = w.open(group.Options{MinBackoff: time.Hour, MaxBackoff: time.Hour, Observer: func(ctx context.Context, e group.Event) {
+			w.diary.observe(ctx, e)
+			if e, ok := e.(group.StateChanged); ok && e.Before == group.Down {
+				g.Reconnect("dead") // stands for another goroutine that still sees the server down
+				tries++
+			}
+		}}, entry("dead"))
+		require.NoError(t, g.Wait(t.Context()))
+		require.True(t, g.Reconnect("dead"))
+		require.NoError(t, g.Wait(t.Context()))
+		synctest.Wait()
+		require.Equal(t, "connecting, down, connecting, down", w.diary.statuses("dead"))
+		require.Equal(t, 1, tries)
 	})
 }

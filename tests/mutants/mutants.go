@@ -7,6 +7,6 @@ func mutants() []mutant {
 	return slices.Concat(
 		verdictMutants, sessionMutants, eventMutants, interceptorMutants, extensionMutants, exchangeMutants,
 		executorMutants(), oauthMutants(), transportMutants, toolspecMutants,
-		configMutants, pinMutants,
+		configMutants, groupMutants, pinMutants,
 	)
 }

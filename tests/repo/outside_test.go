@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"testing"
 )
 
 // outside are examples that users copy into their own module. They use nothing internal.
-var outside = []string{"mcpclient/example_interceptors_test.go"}
+var outside = []string{"mcpclient/example_interceptors_test.go", "examples/agent/main.go"}
 
 func TestExamplesCompileInAnotherModule(t *testing.T) {
 	top, err := filepath.Abs(root)
@@ -24,9 +25,9 @@ func TestExamplesCompileInAnotherModule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const path = "github.com/hawser-mcp/hawser"
-	module = bytes.Replace(module, []byte("module "+path), []byte("module example.com/agent"), 1)
-	module = append(module, "\nrequire "+path+" v0.0.0\n\nreplace "+path+" => "+top+"\n"...)
+	const hawser = "github.com/hawser-mcp/hawser"
+	module = bytes.Replace(module, []byte("module "+hawser), []byte("module example.com/agent"), 1)
+	module = append(module, "\nrequire "+hawser+" v0.0.0\n\nreplace "+hawser+" => "+top+"\n"...)
 	for _, name := range outside {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -34,7 +35,7 @@ func TestExamplesCompileInAnotherModule(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for file, content := range map[string][]byte{"go.mod": module, "go.sum": sums, "agent_test.go": source} {
+			for file, content := range map[string][]byte{"go.mod": module, "go.sum": sums, path.Base(name): source} {
 				if err := os.WriteFile(filepath.Join(dir, file), content, 0o600); err != nil {
 					t.Fatal(err)
 				}

@@ -39,7 +39,7 @@ func (f *authFlags) configured() bool {
 // for its authorization server.
 func (a *app) authorization(ctx context.Context, endpoint string, login oauth.Login) (*oauth.Client, error) {
 	f := &a.flags.auth
-	if a.authorized {
+	if a.authorized || a.entry != nil && a.entry.OAuth != nil && a.entry.OAuth.Off {
 		return nil, nil
 	}
 	dir := f.store
@@ -51,7 +51,7 @@ func (a *app) authorization(ctx context.Context, endpoint string, login oauth.Lo
 			return nil, usageError("--store takes a directory for tokens", "%v", err)
 		}
 	}
-	if login == nil && !f.configured() {
+	if login == nil && !a.typed().auth.configured() {
 		if _, err := os.Stat(dir); err != nil {
 			return nil, nil //nolint:nilerr // no login yet
 		}
@@ -87,6 +87,10 @@ func (a *app) authorization(ctx context.Context, endpoint string, login oauth.Lo
 // credentials reads the credentials of the client.
 func (a *app) credentials(cfg *oauth.Config) error {
 	f := &a.flags.auth
+	cfg.Registration.ClientSecret = a.clientSecret
+	if a.entry != nil && a.entry.OAuth != nil {
+		cfg.Issuer = a.entry.OAuth.Issuer
+	}
 	if f.secretFile != "" {
 		secret, err := readSecret(f.secretFile)
 		if err != nil {

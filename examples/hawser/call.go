@@ -35,6 +35,9 @@ func (a *app) callCommand() *cobra.Command {
 }
 
 func (a *app) call(ctx context.Context, endpoint, name string, words []string) error {
+	if err := a.mayUse(name); err != nil {
+		return err
+	}
 	handlers, err := a.handlers()
 	if err != nil {
 		return err

@@ -27,6 +27,8 @@ type flags struct {
 
 	executor, executorToken string
 
+	config []string
+
 	auth authFlags
 
 	elicit, sample, sampleReply string
@@ -51,7 +53,8 @@ tools, reads resources, and lets you answer requests of the server.
 		Example: `  hawser tools https://mcp.example.com/mcp
   hawser call https://mcp.example.com/mcp search q=gophers limit=3
   hawser call https://mcp.example.com/mcp search '{"q": "gophers"}' --json
-  hawser tools https://mcp.example.com/mcp -H 'Authorization: Bearer env:TOKEN'`,
+  hawser tools https://mcp.example.com/mcp -H 'Authorization: Bearer env:TOKEN'
+  hawser call github create_issue title=Bug --config .mcp.json`,
 		Version: mcpclient.Version, SilenceErrors: true, SilenceUsage: true,
 	}
 	f := root.PersistentFlags()
@@ -67,6 +70,8 @@ tools, reads resources, and lets you answer requests of the server.
 	f.StringVar(&a.flags.key, "key", "", "a `file` with the private key of --cert, in PEM (default: in the file of --cert)")
 	f.StringVar(&a.flags.cacert, "cacert", "", "a `file` with certificates of authorities to trust besides the system's, in PEM")
 	f.BoolVar(&a.flags.noCookies, "no-cookies", false, "drop the cookies that the server sets")
+	f.StringArrayVar(&a.flags.config, "config", nil,
+		"a `file` with MCP servers, such as .mcp.json or codex's config.toml; the command then takes a server's name instead of its URL; repeatable")
 	f.StringVar(&a.flags.executor, "executor", "",
 		"send requests through an executor: `ws://HOST:PORT`, wss://… or stdio:COMMAND (default: the variable HAWSER_EXECUTOR)")
 	f.StringVar(&a.flags.executorToken, "executor-token-file", "", "a `file` with the token for the executor")
@@ -82,7 +87,7 @@ tools, reads resources, and lets you answer requests of the server.
 	f.BoolVar(&a.flags.auth.noResource, "no-resource", false,
 		"do not tell the authorization server for which MCP server a token is; only if it refuses that with invalid_target")
 	f.StringVar(&a.flags.auth.store, "store", "", "store tokens in this `directory` (default: hawser/oauth in your configuration directory)")
-	root.AddCommand(a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.toolsCommand(), a.callCommand(), a.resourcesCommand(),
+	root.AddCommand(a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.serversCommand(), a.toolsCommand(), a.callCommand(), a.resourcesCommand(),
 		a.readCommand(), a.promptsCommand(), a.promptCommand(), a.completeCommand(), a.pingCommand(), a.listenCommand())
 	root.SetUsageTemplate(usageTemplate(root.UsageTemplate(), a.env.width))
 	for _, name := range []string{"header", "protocol", "timeout", "executor", "client-id", "scope", "auth-param", "callback"} {
@@ -106,6 +111,12 @@ func (a *app) serverCommand(cmd *cobra.Command, least, most int, run func(ctx co
 	cmd.DisableFlagsInUseLine = true
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		switch n := len(args); {
+		case n == 0 && least == 0 && len(a.flags.config) > 0:
+			return nil
+		case n == 0 && most == 0:
+			return usageError("usage: hawser "+cmd.Use+" --config FILE", "%s needs a file with --config", cmd.Name())
+		case n == 0 && len(a.flags.config) > 0:
+			return usageError("list the servers with: "+a.serversHint(), "%s needs the name of a server", cmd.Name())
 		case n == 0:
 			return usageError("usage: hawser "+cmd.Use, "%s needs the URL of a server", cmd.Name())
 		case n < least:
@@ -132,8 +143,14 @@ func (a *app) serverCommand(cmd *cobra.Command, least, most int, run func(ctx co
 			defer cancel()
 		}
 		defer a.hangUp()
-		err := run(ctx, args)
-		a.investigate(ctx, args[0], err)
+		a.given = a.flags
+		args, err := a.configured(ctx, args)
+		if err != nil {
+			return err
+		}
+		if err = run(ctx, args); len(args) > 0 {
+			a.investigate(ctx, args[0], err)
+		}
 		return err
 	}
 	return cmd

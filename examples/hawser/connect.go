@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"regexp"
 	"slices"
@@ -96,8 +97,17 @@ func (a *app) connectWith(ctx context.Context, endpoint string, handlers mcpclie
 	if auth != nil {
 		opts.Auth = auth
 	}
+	connecting := ctx
+	if a.entry != nil {
+		opts.Timeouts.Total = a.entry.CallTimeout
+		if limit := a.entry.ConnectTimeout; limit > 0 {
+			var cancel context.CancelFunc
+			connecting, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("not connected after %v, the limit in the configuration", limit))
+			defer cancel()
+		}
+	}
 	defer a.waits.begin(a.host)()
-	s, err := mcpclient.Connect(ctx, endpoint, &opts)
+	s, err := mcpclient.Connect(connecting, endpoint, &opts)
 	if err != nil {
 		return nil, err
 	}

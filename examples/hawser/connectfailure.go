@@ -61,7 +61,7 @@ func (a *app) statusHint(e *mcpclient.Error, status *mcpclient.HTTPError) string
 		if proxy := a.proxyUsed(); proxy != "" {
 			return "the request went through the proxy " + proxy + "; try without it: " + a.withoutProxy()
 		}
-		return "a proxy answered because the server is down or starting; try again later with: hawser ping " + a.shown
+		return "a proxy answered because the server is down or starting; try again later with: hawser ping " + a.target()
 	case code == http.StatusProxyAuthRequired:
 		return "the proxy " + a.proxyUsed() + " requires a password; put it into the proxy's URL in HTTP_PROXY or HTTPS_PROXY"
 	case e.Kind != mcpclient.KindHTTP, code == http.StatusTooManyRequests:
@@ -75,7 +75,7 @@ func (a *app) statusHint(e *mcpclient.Error, status *mcpclient.HTTPError) string
 	case code == http.StatusBadRequest && expectsTLS.MatchString(status.Preview):
 		return "the port expects TLS; try: hawser ping " + withScheme(a.shown, "https")
 	case code == http.StatusNotAcceptable:
-		return "the server or a proxy does not accept JSON and event streams; see what it received with: hawser ping " + a.shown + " --trace"
+		return "the server or a proxy does not accept JSON and event streams; see what it received with: hawser ping " + a.target() + " --trace"
 	case isHTML(status):
 		return a.endpointHint()
 	case code >= http.StatusInternalServerError:
@@ -234,7 +234,7 @@ func (a *app) withoutProxy() string {
 	if u, err := url.Parse(a.shown); err == nil {
 		host = u.Hostname()
 	}
-	return "NO_PROXY=" + host + " hawser ping " + a.shown
+	return "NO_PROXY=" + host + " hawser ping " + a.target()
 }
 
 func withScheme(shown, scheme string) string {

@@ -21,7 +21,12 @@ const executorHint = "an executor is ws://HOST:PORT, wss://HOST:PORT or stdio:CO
 
 // openExecutor returns the executor that sends the requests, or nil if this machine sends them.
 func (a *app) openExecutor(ctx context.Context) (http.RoundTripper, error) {
+	opts := &executor.Options{ClientName: "hawser-cli", Logger: a.log}
 	where := a.flags.executor
+	if where == "" && a.entry != nil && a.entry.Executor != "" {
+		e := a.config.Executors[a.entry.Executor]
+		where, opts.Token = e.URL, e.Token
+	}
 	if where == "" {
 		where, _ = a.env.lookup(executorVariable)
 	}
@@ -31,7 +36,9 @@ func (a *app) openExecutor(ctx context.Context) (http.RoundTripper, error) {
 	if a.flags.cert != "" || a.flags.key != "" || a.flags.cacert != "" {
 		return nil, usageError("configure certificates where the executor runs", "--cert, --key and --cacert have no effect with an executor")
 	}
-	opts := &executor.Options{ClientName: "hawser-cli", Logger: a.log}
+	if a.entry != nil {
+		opts.HeadersFromEnv = headersFromEnv(a.entry)
+	}
 	if file := a.flags.executorToken; file != "" {
 		token, err := readSecret(file)
 		if err != nil {

@@ -168,7 +168,7 @@ func (a *app) hintOf(e *mcpclient.Error) string {
 	case e.Kind == mcpclient.KindTimeout:
 		return "the server did not answer in time; run with --verbose to see more"
 	case e.Method == "resources/read":
-		return "list the resources with: hawser resources " + a.shown
+		return "list the resources with: hawser resources " + a.target()
 	case rpc == nil:
 		return ""
 	case rpc.Code == mcpclient.CodeURLElicitationRequired:
@@ -176,9 +176,9 @@ func (a *app) hintOf(e *mcpclient.Error) string {
 	case rpc.Code == mcpclient.CodeMissingCapability:
 		return "the server needs a capability that hawser did not declare; see --root"
 	case e.Method == "tools/call" && missesTool(rpc):
-		return "list the tools with: hawser tools " + a.shown
+		return "list the tools with: hawser tools " + a.target()
 	case rpc.Code == mcpclient.CodeMethodNotFound:
-		return "the server does not support this; see what it is with: hawser ping " + a.shown
+		return "the server does not support this; see what it is with: hawser ping " + a.target()
 	}
 	return ""
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"net/http"
 	"os"
 	"strings"
@@ -8,10 +9,11 @@ import (
 
 const headerHint = "write --header 'Name: value', 'Name: env:VARIABLE' or 'Name: @file'; one word, such as Bearer, may precede env: and @"
 
-// readHeaders returns the headers from --header. Errors never contain header values, since they may
+// readHeaders returns the headers from --header and of the configuration. A header in --header
+// replaces that of the configuration. Errors never contain header values, since they may
 // be secrets.
 func (a *app) readHeaders() (http.Header, error) {
-	header := make(http.Header)
+	header, flags := a.entryHeader(), make(http.Header)
 	for _, word := range a.flags.headers {
 		name, value, ok := strings.Cut(word, ":")
 		if name = strings.TrimSpace(name); !ok || name == "" || strings.ContainsAny(name, " \t\r\n") {
@@ -21,14 +23,20 @@ func (a *app) readHeaders() (http.Header, error) {
 		if err != nil {
 			return nil, err
 		}
-		header.Add(name, value)
-		a.con.hide(value)
-		if _, token, ok := strings.Cut(value, " "); ok {
-			a.con.hide(strings.TrimSpace(token))
-		}
+		flags.Add(name, value)
+		a.hideHeader(value)
 	}
+	maps.Copy(header, flags)
 	a.authorized = header.Get("Authorization") != ""
 	return header, nil
+}
+
+// hideHeader masks the value of a header in everything that is printed.
+func (a *app) hideHeader(value string) {
+	a.con.hide(value)
+	if _, token, ok := strings.Cut(value, " "); ok {
+		a.con.hide(strings.TrimSpace(token))
+	}
 }
 
 // headerValue resolves env:VARIABLE or @file, either as the whole value or after a scheme such as

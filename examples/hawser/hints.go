@@ -13,13 +13,18 @@ func (a *app) command(name string, more ...string) string { return a.commandAt(n
 
 // commandAt is like command, but for another URL of the server.
 func (a *app) commandAt(name, url string, more ...string) string {
-	words := []string{"hawser", name, shellWord(url)}
+	words := []string{"hawser", name}
+	if a.entry != nil && url == a.shown {
+		words = append(append(words, shellWord(a.entry.Name)), a.configFlags()...)
+	} else {
+		words = append(words, shellWord(url))
+	}
 	add := func(flag, value string) {
 		if value != "" && !slices.Contains(more, flag) {
 			words = append(words, flag, shellWord(value))
 		}
 	}
-	f := &a.flags
+	f := a.typed()
 	add("--cert", f.cert)
 	add("--key", f.key)
 	add("--cacert", f.cacert)

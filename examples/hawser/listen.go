@@ -72,7 +72,7 @@ func (a *app) listenFailure(e *mcpclient.Error, end *mcpclient.ListenError, f fa
 	}
 	f.code = exitRefused
 	f.cause = oneLine("the server refused the subscription: "+end.Err.Error(), 500)
-	f.hint = "the server does not report these changes; list again when you need to know: hawser tools " + a.shown
+	f.hint = "the server does not report these changes; list again when you need to know: hawser tools " + a.target()
 	return f
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/mcpclient/mcpconfig"
 )
 
 // Context causes for a command that is interrupted.
@@ -60,6 +61,11 @@ type app struct {
 	shown    string             // endpoint, as it is printed
 	host     string             // the server's host
 	client   string             // the client ID of the token that login replaces; "" without one
+
+	given        flags             // the flags as the user gave them; a.flags has what the configuration adds
+	config       *mcpconfig.Config // the files of --config, nil without
+	entry        *mcpconfig.Server // the server in them that the command uses, nil without
+	clientSecret string            // of the entry's client ID
 
 	authParams map[string]string // --auth-param
 	authorized bool              // an Authorization header is sent

@@ -36,12 +36,17 @@ func shellURL(text string) string {
 // proposals returns names from the server for shell completion. It prints no errors, since the user
 // is editing a command line.
 func (a *app) proposals(args []string, at int, names func(ctx context.Context, s *mcpclient.Session) []string) ([]string, cobra.ShellCompDirective) {
-	if len(args) < at {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), shellPatience)
 	defer cancel()
 	a.con.w = discard{}
+	if len(args) < at {
+		return a.proposeServers(ctx, args), cobra.ShellCompDirectiveNoFileComp
+	}
+	a.given = a.flags
+	args, err := a.configured(ctx, args)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
 	s, err := a.connect(ctx, args[0], listHandlers())
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -61,6 +66,23 @@ func (a *app) proposals(args []string, at int, names func(ctx context.Context, s
 		directive |= cobra.ShellCompDirectiveNoSpace
 	}
 	return safe, directive
+}
+
+// proposeServers returns the names of the servers of --config for the first argument.
+func (a *app) proposeServers(ctx context.Context, args []string) (safe []string) {
+	if len(args) > 0 || len(a.flags.config) == 0 {
+		return nil
+	}
+	c, err := a.loadConfig(ctx)
+	if err != nil {
+		return nil
+	}
+	for _, name := range entryNames(c) {
+		if shellSafe.MatchString(name) {
+			safe = append(safe, name)
+		}
+	}
+	return safe
 }
 
 type discard struct{}

@@ -12,8 +12,11 @@ import (
 )
 
 func (a *app) toolsCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "tools URL", Short: "List the server's tools with their arguments"}
-	return a.serverCommand(cmd, 1, 1, func(ctx context.Context, args []string) error {
+	cmd := &cobra.Command{Use: "tools URL", Short: "List the server's tools with their arguments; with --config and no name, those of all servers"}
+	return a.serverCommand(cmd, 0, 1, func(ctx context.Context, args []string) error {
+		if len(args) == 0 {
+			return a.toolsOfAll(ctx)
+		}
 		s, err := a.connect(ctx, args[0], listHandlers())
 		if err != nil {
 			return err
@@ -25,6 +28,8 @@ func (a *app) toolsCommand() *cobra.Command {
 				continue
 			case err != nil:
 				return err
+			case a.entry != nil && !a.entry.Allows(tool.Name):
+				continue
 			case a.flags.json:
 				a.out.json(tool.Raw)
 			default:

@@ -63,7 +63,23 @@ type visit struct {
 
 func newVisit(t *testing.T, p *serverProgram, w way) *visit {
 	t.Helper()
-	v := &visit{T: t, p: p, dir: t.TempDir(), rt: &sessionIDs{Transport: w.open(t)}, started: new(atomic.Pointer[chan struct{}])}
+	v := startProgram(t, p)
+	v.rt = &sessionIDs{Transport: w.open(t)}
+	opts := &mcpclient.Options{Transport: v.rt}
+	if p.pinned {
+		opts.ProtocolVersion = p.protocol
+	}
+	var err error
+	v.s, err = mcpclient.Connect(t.Context(), v.server.URL, opts)
+	v.must(err)
+	t.Cleanup(func() { _ = v.s.Close() })
+	return v
+}
+
+// startProgram starts a program. The visit has no session yet.
+func startProgram(t *testing.T, p *serverProgram) *visit {
+	t.Helper()
+	v := &visit{T: t, p: p, dir: t.TempDir(), started: new(atomic.Pointer[chan struct{}])}
 	page := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { signal(*v.started.Load()) }))
 	t.Cleanup(page.Close)
 	v.page = page.URL
@@ -85,14 +101,6 @@ func newVisit(t *testing.T, p *serverProgram, w way) *visit {
 			t.Logf("the server printed:\n%s", log[max(0, len(log)-4000):])
 		}
 	})
-	opts := &mcpclient.Options{Transport: v.rt}
-	if p.pinned {
-		opts.ProtocolVersion = p.protocol
-	}
-	var err error
-	v.s, err = mcpclient.Connect(t.Context(), v.server.URL, opts)
-	v.must(err)
-	t.Cleanup(func() { _ = v.s.Close() })
 	return v
 }
 

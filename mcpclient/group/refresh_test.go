@@ -21,6 +21,7 @@ const toolsChanged = "notifications/tools/list_changed"
 
 // change replaces the tools of a server and tells its clients.
 func (r *running) change(tools ...*mcptest.Tool) {
+	synctest.Wait() // no list is running
 	r.Tools = tools
 	r.Notify(toolsChanged, nil)
 	synctest.Wait()

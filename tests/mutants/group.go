@@ -84,7 +84,7 @@ var groupMutants = []mutant{
 	{
 		name: "group: a declined login is asked for again", file: "mcpclient/group/errors.go",
 		old:  `return !errors.As(login.error, &link)`,
-		new:  `return false`,
+		new:  `return !errors.As(login.error, &link) && false`,
 		test: "TestADeclinedLoginNeedsAPerson",
 	},
 	{

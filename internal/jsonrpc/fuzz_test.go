@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math/big"
 	"strconv"
 	"strings"
@@ -34,6 +35,8 @@ func FuzzSkip(f *testing.F) {
 		if c.Err() == nil && !bytes.Equal(value, bytes.Trim(data, " \t\r\n")) {
 			t.Fatalf("Skip returned %q", value)
 		}
+		requireSameValue(t, data, 10_000)
+		requireSameValue(t, data, 5)
 		// Reading with the typed methods accepts the same texts, except for numbers outside
 		// float64.
 		walked := NewCursor(data, 10_000)
@@ -44,6 +47,17 @@ func FuzzSkip(f *testing.F) {
 			t.Fatalf("walk returned %v, Skip %v", walked.Err(), c.Err())
 		}
 	})
+}
+
+// requireSameValue compares Skip with the reference.
+func requireSameValue(t *testing.T, data []byte, maxDepth int) {
+	t.Helper()
+	c := NewCursor(data, maxDepth)
+	got := c.Skip()
+	want, err := referenceSkip(data, maxDepth)
+	if !bytes.Equal(got, want) || fmt.Sprint(c.Err()) != fmt.Sprint(err) {
+		t.Fatalf("%q: Skip returned %q, %v; the reference %q, %v", data, got, c.Err(), want, err)
+	}
 }
 
 func FuzzString(f *testing.F) {

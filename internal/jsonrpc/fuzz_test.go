@@ -70,6 +70,7 @@ func FuzzString(f *testing.F) {
 			data = append(append([]byte{'"'}, data...), '"')
 		}
 		requireSameString(t, data)
+		requireSameUTF8(t, data)
 		// The output of AppendString decodes to the original text, with U+FFFD for each byte that
 		// is not UTF-8.
 		written := AppendString(nil, string(data))

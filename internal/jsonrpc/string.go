@@ -87,7 +87,7 @@ func (c *Cursor) decodeText(buf *[scratchSize]byte, start int) []byte {
 	text, end := buf[:n], start+read
 	if n > scratchSize-unescapeSlack {
 		var more bool
-		text, end, more = unescapeRest(text, c.data, end)
+		text, end, more = unescapeRest(text, read, c.data, end)
 		high = high || more
 	}
 	if byteAt(c.data, end) != '"' {
@@ -104,17 +104,29 @@ func (c *Cursor) decodeText(buf *[scratchSize]byte, start int) []byte {
 	return append(make([]byte, 0, len(text)), text...)
 }
 
-// unescapeRest decodes the rest of a string. It begins at the offset i, and start is the decoded
-// text before. It returns the whole text and the offset of the closing quote or an invalid byte.
-func unescapeRest(start, data []byte, i int) (text []byte, end int, high bool) {
-	end = closingQuote(data, i)
-	if end < 0 {
+// unescapeRest decodes the rest of a string, from the offset i on. start is the decoded text of the
+// read bytes before. unescapeRest returns the whole text, and the offset of the closing quote or of
+// an invalid byte.
+func unescapeRest(start []byte, read int, data []byte, i int) (text []byte, end int, high bool) {
+	quote := closingQuote(data, i)
+	if quote < 0 {
 		return nil, i, false // invalidString finds out why
 	}
-	text = make([]byte, len(start)+end-i+unescapeSlack)
+	// The rest probably has as many escapes as the start.
+	left := quote - i
+	guess := int(float64(left) * float64(len(start)) / float64(read))
+	text = make([]byte, len(start)+min(left, guess+guess/16)+unescapeSlack)
 	n := copy(text, start)
-	more, read, high := unescape(text[n:], data[i:])
-	return text[:n+more], i + read, high
+	for {
+		more, read, nonASCII := unescape(text[n:], data[i:])
+		n, i, high = n+more, i+read, high || nonASCII
+		if i == quote || n <= len(text)-unescapeSlack {
+			return text[:n], i, high
+		}
+		larger := make([]byte, n+quote-i+unescapeSlack) // decoding never makes a text longer
+		copy(larger, text[:n])
+		text = larger
+	}
 }
 
 // closingQuote returns the offset of the first quote from i on that is not escaped, or -1. No escape

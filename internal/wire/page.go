@@ -15,8 +15,8 @@ import (
 
 // List describes how to read a list.
 type List[T any] struct {
-	Member string            // member of the result that holds the items
-	Item   func(r *Reader) T // reads one item
+	Member string                   // member of the result that holds the items
+	Item   func(r *Reader, item *T) // reads one item into item, which is zero
 }
 
 // Page decodes one page of a list.
@@ -52,32 +52,61 @@ func (p *Page[T]) Decode(c *jsonrpc.Cursor) {
 	*c = r.Cursor
 }
 
-// maxGuess limits the allocation for items that have not been read yet.
-const maxGuess = 1024
-
-// items reads the list. It puts invalid items aside.
+// items reads the list. Each item is read into its place in p.Items. Invalid items are put aside.
 func (p *Page[T]) items(r *Reader) {
 	p.Items = nil
+	start := r.Pos()
 	for range r.Elements() {
 		before := *r
-		item := p.List.Item(r)
+		n := len(p.Items)
+		p.reserve(before.Pos()-start, r.Left())
+		p.Items = p.Items[:n+1]
+		p.List.Item(r, &p.Items[n])
 		err := r.Err()
-		switch {
-		case err == nil:
-			if p.Items == nil { // the length of the first item gives an estimate of the number of items
-				more := r.Left() / (r.Pos() - before.Pos() + len(","))
-				p.Items = make([]T, 0, 1+min(more, maxGuess))
-			}
-			p.Items = append(p.Items, item)
-		case isInvalid(err):
+		if err == nil {
+			continue
+		}
+		clear(p.Items[n:])
+		p.Items = p.Items[:n]
+		if isInvalid(err) {
 			*r = before
 			rebase(err, -r.item().start)
 			p.Invalid = append(p.Invalid, Invalid{Raw: r.Raw(), Err: err})
 		}
 	}
-	if cap(p.Items) > 2*len(p.Items) { // the first item was much shorter than the others
+	if cap(p.Items) > 2*len(p.Items) { // the first items were much shorter than the others
 		p.Items = slices.Clone(p.Items)
 	}
+}
+
+// A guess from a few items allows for firstGuess more of them. A guess from many items allows for as
+// many again or maxGuess, and for an eighth more than expected, so that it is seldom too low.
+const (
+	firstGuess = 16
+	maxGuess   = 1024
+)
+
+// reserve makes room for one more item. If p.Items is full, it guesses the number of items in the
+// left bytes of the text from the size of those already read.
+func (p *Page[T]) reserve(read, left int) {
+	n := len(p.Items)
+	if n < cap(p.Items) {
+		return
+	}
+	more := 1
+	if n > 0 {
+		more = max(1, left/max(1, read/n))
+		more = min(more+more/8, maxMore(n))
+	}
+	p.Items = append(make([]T, 0, n+more), p.Items...)
+}
+
+// maxMore bounds how many items are allocated before they are read, after n items.
+func maxMore(n int) int {
+	if n < firstGuess {
+		return firstGuess
+	}
+	return max(n, maxGuess)
 }
 
 // isInvalid reports whether err means that an item is invalid although its text is valid JSON. It

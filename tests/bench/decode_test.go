@@ -298,10 +298,7 @@ type (
 	}
 )
 
-var listedTools = wire.List[listedTool]{Member: "tools", Item: func(r *wire.Reader) (t listedTool) {
-	t.Tool, t.raw = r.Tool()
-	return t
-}}
+var listedTools = wire.List[listedTool]{Member: "tools", Item: func(r *wire.Reader, t *listedTool) { t.raw = r.Tool(&t.Tool) }}
 
 var unknownItems = wire.Unknown{
 	Content: func(kind string, _ stdjson.RawMessage, _ error) mcp.Content { panic("unknown content " + kind) },

@@ -18,18 +18,6 @@ func unescape(dst, src []byte) (n, read int, high bool) {
 	var seen uint64
 	i := 0
 	for len(dst)-n >= unescapeSlack {
-		if len(src)-i >= 8 {
-			x := binary.LittleEndian.Uint64(src[i:])
-			binary.LittleEndian.PutUint64(dst[n:], x)
-			seen |= x
-			m := special(x)
-			if m == 0 {
-				i, n = i+8, n+8
-				continue
-			}
-			plain := bits.TrailingZeros64(m) / 8
-			i, n = i+plain, n+plain
-		}
 		if short := shortEscape(src, i); short != 0 {
 			for ; short != 0 && n < len(dst); short = shortEscape(src, i) { // they often follow each other
 				dst[n] = short
@@ -37,19 +25,34 @@ func unescape(dst, src []byte) (n, read int, high bool) {
 			}
 			continue
 		}
-		switch b := byteAt(src, i); {
-		case b == '\\':
+		b := byteAt(src, i)
+		if b == '\\' {
 			width, size := decodeUnicode(dst[n:], src[i:])
 			if width == 0 {
-				return n, i, seen&highBits != 0
+				break
 			}
 			i, n = i+width, n+size
-		case b == '"' || b < 0x20:
-			return n, i, seen&highBits != 0
-		default: // one of the last seven bytes of src
+			continue
+		}
+		if b == '"' || b < 0x20 {
+			break
+		}
+		if len(src)-i < 8 {
 			seen |= uint64(b)
 			dst[n] = b
 			i, n = i+1, n+1
+			continue
+		}
+		for len(src)-i >= 8 && len(dst)-n >= unescapeSlack {
+			x := binary.LittleEndian.Uint64(src[i:])
+			binary.LittleEndian.PutUint64(dst[n:], x)
+			seen |= x
+			if m := special(x); m != 0 {
+				plain := bits.TrailingZeros64(m) / 8
+				i, n = i+plain, n+plain
+				break
+			}
+			i, n = i+8, n+8
 		}
 	}
 	return n, i, seen&highBits != 0
@@ -73,14 +76,17 @@ var unescaped = [256]byte{
 // as one escape, and a lone surrogate is U+FFFD.
 func decodeUnicode(dst, raw []byte) (width, size int) {
 	r := hex4(raw)
-	if r < 0 {
+	switch {
+	case r < 0:
 		return 0, 0
-	}
-	if utf16.IsSurrogate(r) {
+	case utf16.IsSurrogate(r):
 		r = utf16.DecodeRune(r, hex4(raw[6:])) // U+FFFD unless they are a pair
 		if r != utf8.RuneError {
 			return 12, utf8.EncodeRune(dst, r)
 		}
+	case r >= 0x800 && len(dst) >= 3: // what EncodeRune would do; it is not inlined
+		dst[0], dst[1], dst[2] = 0xe0|byte(r>>12), 0x80|byte(r>>6)&0xbf, 0x80|byte(r)&0xbf
+		return 6, 3
 	}
 	return 6, utf8.EncodeRune(dst, r)
 }

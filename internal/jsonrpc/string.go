@@ -8,7 +8,7 @@ import (
 )
 
 // String reads a string and returns a copy of its decoded text. It makes one allocation of exactly
-// the right size. Long texts with escapes and texts with invalid UTF-8 may need a second one.
+// the right size, and may have to enlarge a buffer that it reuses.
 func (c *Cursor) String() string {
 	text, fresh := c.stringValue()
 	if fresh {
@@ -66,67 +66,65 @@ func (c *Cursor) text() (text []byte, fresh bool) {
 	return text, false
 }
 
-// scratch holds the buffers of escapedText.
-var scratch = sync.Pool{New: func() any { return new([scratchSize]byte) }}
+// scratch holds buffers for decoding, of minScratch to maxScratch bytes.
+var scratch = sync.Pool{New: func() any {
+	buf := make([]byte, minScratch)
+	return &buf
+}}
 
-// scratchSize is the length of texts up to which decoding needs no search for their end.
-const scratchSize = 32 << 10
+const (
+	minScratch = 32 << 10
+	maxScratch = 2 << 20
+)
 
-// escapedText reads a string that has escapes or is invalid. Its text begins at the offset start.
-// The text is checked while it is decoded, so it is read only once.
+// escapedText reads a string that has escapes or is invalid. Its text begins at the offset start. It
+// is decoded into a buffer, because neither its end nor its size is known before.
 func (c *Cursor) escapedText(start int) []byte {
-	buf := scratch.Get().(*[scratchSize]byte)
-	text := c.decodeText(buf, start)
+	buf := scratch.Get().(*[]byte)
+	text, end, high := decodeText(buf, c.data, start)
+	if byteAt(c.data, end) == '"' {
+		c.pos = end + 1
+		text = ownText(text, len(text) <= len(*buf), high)
+	} else {
+		c.invalidString(end)
+		text = nil
+	}
 	scratch.Put(buf)
 	return text
 }
 
-// decodeText does what escapedText does, by way of buf.
-func (c *Cursor) decodeText(buf *[scratchSize]byte, start int) []byte {
-	n, read, high := unescape(buf[:], c.data[start:])
-	text, end := buf[:n], start+read
-	if n > scratchSize-unescapeSlack {
-		var more bool
-		text, end, more = unescapeRest(text, read, c.data, end)
-		high = high || more
+// decodeText decodes the text of a string, which begins at the offset i, into *buf. If that is too
+// small, it makes a larger buffer, which replaces *buf if it may be kept. end is the offset of the closing quote or of an invalid byte; high is false
+// only if no byte of the text is above 0x7f.
+func decodeText(buf *[]byte, data []byte, i int) (text []byte, end int, high bool) {
+	n, read, high := unescape(*buf, data[i:])
+	i += read
+	if n <= len(*buf)-unescapeSlack {
+		return (*buf)[:n], i, high
 	}
-	if byteAt(c.data, end) != '"' {
-		c.invalidString(end)
-		return nil
-	}
-	c.pos = end + 1
-	switch {
-	case high && !validUTF8(text):
-		return replaceInvalid(text)
-	case len(text) > scratchSize && cap(text)-len(text) <= cap(text)/8:
-		return text[:len(text):len(text)] // not in buf, and nearly full
-	}
-	return append(make([]byte, 0, len(text)), text...)
-}
-
-// unescapeRest decodes the rest of a string, from the offset i on. start is the decoded text of the
-// read bytes before. unescapeRest returns the whole text, and the offset of the closing quote or of
-// an invalid byte.
-func unescapeRest(start []byte, read int, data []byte, i int) (text []byte, end int, high bool) {
 	quote := closingQuote(data, i)
 	if quote < 0 {
 		return nil, i, false // invalidString finds out why
 	}
-	// The rest probably has as many escapes as the start.
-	left := quote - i
-	guess := int(float64(left) * float64(len(start)) / float64(read))
-	text = make([]byte, len(start)+min(left, guess+guess/16)+unescapeSlack)
-	n := copy(text, start)
-	for {
-		more, read, nonASCII := unescape(text[n:], data[i:])
-		n, i, high = n+more, i+read, high || nonASCII
-		if i == quote || n <= len(text)-unescapeSlack {
-			return text[:n], i, high
-		}
-		larger := make([]byte, n+quote-i+unescapeSlack) // decoding never makes a text longer
-		copy(larger, text[:n])
-		text = larger
+	larger := make([]byte, n+quote-i+unescapeSlack) // decoding never makes a text longer
+	copy(larger, (*buf)[:n])
+	more, read, moreHigh := unescape(larger[n:], data[i:])
+	if len(larger) <= maxScratch {
+		*buf = larger
 	}
+	return larger[:n+more], i + read, high || moreHigh
+}
+
+// ownText returns the text as UTF-8, in memory that nothing else uses. shared is false only if it is
+// in such memory already; high is false only if no byte of it is above 0x7f.
+func ownText(text []byte, shared, high bool) []byte {
+	switch {
+	case high && !validUTF8(text):
+		return replaceInvalid(text)
+	case !shared && len(text) > cap(text)-cap(text)/8: // little memory is wasted
+		return text[:len(text):len(text)]
+	}
+	return append(make([]byte, 0, len(text)), text...)
 }
 
 // closingQuote returns the offset of the first quote from i on that is not escaped, or -1. No escape

@@ -55,10 +55,13 @@ func (p *Page[T]) Decode(c *jsonrpc.Cursor) {
 // items reads the list. Each item is read into its place in p.Items. Invalid items are put aside.
 func (p *Page[T]) items(r *Reader) {
 	p.Items = nil
-	start := r.Pos()
-	for range r.Elements() {
+	start := 0
+	for i := range r.Elements() {
 		before := *r
 		n := len(p.Items)
+		if i == 0 {
+			start = r.Pos()
+		}
 		p.reserve(before.Pos()-start, r.Left())
 		p.Items = p.Items[:n+1]
 		p.List.Item(r, &p.Items[n])
@@ -79,15 +82,12 @@ func (p *Page[T]) items(r *Reader) {
 	}
 }
 
-// A guess from a few items allows for firstGuess more of them. A guess from many items allows for as
-// many again or maxGuess, and for an eighth more than expected, so that it is seldom too low.
-const (
-	firstGuess = 16
-	maxGuess   = 1024
-)
+// maxGuess is how many items reserve expects at most, unless it has seen more.
+const maxGuess = 1024
 
 // reserve makes room for one more item. If p.Items is full, it guesses the number of items in the
-// left bytes of the text from the size of those already read.
+// left bytes of the text from the average size of those already read. So a list is usually allocated
+// twice: for its first item, and for all.
 func (p *Page[T]) reserve(read, left int) {
 	n := len(p.Items)
 	if n < cap(p.Items) {
@@ -95,18 +95,12 @@ func (p *Page[T]) reserve(read, left int) {
 	}
 	more := 1
 	if n > 0 {
-		more = max(1, left/max(1, read/n))
-		more = min(more+more/8, maxMore(n))
+		more = 1 + left/max(1, read/n)
 	}
-	p.Items = append(make([]T, 0, n+more), p.Items...)
-}
-
-// maxMore bounds how many items are allocated before they are read, after n items.
-func maxMore(n int) int {
-	if n < firstGuess {
-		return firstGuess
+	if n > 1 { // the first guess was too low: do not let this one be
+		more += more / 8
 	}
-	return max(n, maxGuess)
+	p.Items = append(make([]T, 0, n+min(more, max(n, maxGuess))), p.Items...)
 }
 
 // isInvalid reports whether err means that an item is invalid although its text is valid JSON. It

@@ -73,7 +73,7 @@ var scratch = sync.Pool{New: func() any {
 }}
 
 const (
-	minScratch = 32 << 10
+	minScratch = 8 << 10
 	maxScratch = 2 << 20
 )
 

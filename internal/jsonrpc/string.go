@@ -78,7 +78,7 @@ const (
 )
 
 // escapedText reads a string that has escapes or is invalid. Its text begins at the offset start. It
-// is decoded into a buffer, because neither its end nor its size is known before.
+// is decoded into a buffer, because its size is not known before, and then copied.
 func (c *Cursor) escapedText(start int) []byte {
 	buf := scratch.Get().(*[]byte)
 	text, end, high := decodeText(buf, c.data, start)
@@ -94,8 +94,8 @@ func (c *Cursor) escapedText(start int) []byte {
 }
 
 // decodeText decodes the text of a string, which begins at the offset i, into *buf. If that is too
-// small, it makes a larger buffer, which replaces *buf if it may be kept. end is the offset of the closing quote or of an invalid byte; high is false
-// only if no byte of the text is above 0x7f.
+// small, it makes a larger buffer, which replaces *buf if it may be kept. end is the offset of the
+// closing quote or of an invalid byte; high is false only if no byte of the text is above 0x7f.
 func decodeText(buf *[]byte, data []byte, i int) (text []byte, end int, high bool) {
 	n, read, high := unescape(*buf, data[i:])
 	i += read

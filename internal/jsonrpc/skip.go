@@ -24,22 +24,19 @@ func (c *Cursor) Skip() []byte {
 
 // skipScalar reads a value that is neither an object nor an array.
 func (c *Cursor) skipScalar(i int) (end int) {
-	b := byteAt(c.data, i)
-	switch kindOf[b] {
-	case String:
+	switch b := byteAt(c.data, i); {
+	case b == '"':
 		return c.skipString(i)
-	case Number:
+	case isDigit(b), b == '-':
 		return c.skipNumber(i)
-	case Null:
-		return c.skipWord(i, "null")
-	case Bool:
-		if b == 't' {
-			return c.skipWord(i, "true")
-		}
+	case b == 't':
+		return c.skipWord(i, "true")
+	case b == 'f':
 		return c.skipWord(i, "false")
-	default:
-		return c.unexpectedAt(i, "value")
+	case b == 'n':
+		return c.skipWord(i, "null")
 	}
+	return c.unexpectedAt(i, "value")
 }
 
 // skipString reads a string without decoding it.

@@ -17,7 +17,10 @@ const (
 	afterED              // two, the first of them below 0xa0 (the others encode surrogates)
 	afterF0              // three, the first of them from 0x90 on
 	afterF4              // three, the first of them below 0x90 (U+10FFFF is the last character)
-	states    = iota
+)
+
+const (
+	states    = afterF4/stateBits + 1
 	stateBits = 6
 	stateMask = 1<<stateBits - 1
 )

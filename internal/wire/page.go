@@ -95,7 +95,7 @@ func (p *Page[T]) reserve(read, left int) {
 	}
 	more := 1
 	if n > 0 {
-		more = 1 + left/max(1, read/n)
+		more = max(1, left/max(1, read/n))
 	}
 	if n > 1 { // the first guess was too low: do not let this one be
 		more += more / 8

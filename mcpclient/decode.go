@@ -38,24 +38,14 @@ func publicError(err error) error {
 	return public
 }
 
-func readTool(r *wire.Reader) (t Tool) {
-	t.Tool, t.Raw = r.Tool()
-	return t
-}
+func readTool(r *wire.Reader, t *Tool) { t.Raw = r.Tool(&t.Tool) }
 
-func readPrompt(r *wire.Reader) (p Prompt) {
-	p.Prompt, p.Raw = r.Prompt()
-	return p
-}
+func readPrompt(r *wire.Reader, p *Prompt) { p.Raw = r.Prompt(&p.Prompt) }
 
-func readResource(r *wire.Reader) (res Resource) {
-	res.Resource, res.Raw = r.Resource()
-	return res
-}
+func readResource(r *wire.Reader, res *Resource) { res.Raw = r.Resource(&res.Resource) }
 
-func readTemplate(r *wire.Reader) (t ResourceTemplate) {
-	t.ResourceTemplate, t.RawURITemplate, t.Raw = r.Template()
-	return t
+func readTemplate(r *wire.Reader, t *ResourceTemplate) {
+	t.RawURITemplate, t.Raw = r.Template(&t.ResourceTemplate)
 }
 
 // decoder returns a decoder into r.

@@ -150,7 +150,7 @@ func (c *Cursor) NextKey() (key []byte, ok bool) {
 		c.unexpected("the name of a member")
 		return nil, false
 	}
-	key = c.text()
+	key, _ = c.text()
 	if c.next() != ':' {
 		c.unexpected("colon")
 		return nil, false
@@ -207,9 +207,8 @@ func (c *Cursor) TryNull() bool {
 }
 
 func (c *Cursor) literal(word string) bool {
-	end := c.pos + len(word)
-	if end > len(c.data) || string(c.data[c.pos:end]) != word {
-		c.syntax(c.pos, "invalid literal")
+	end := c.skipWord(c.pos, word)
+	if c.err != nil {
 		return false
 	}
 	c.pos = end
@@ -244,7 +243,7 @@ func (c *Cursor) next() byte {
 }
 
 func (c *Cursor) nextPastSpace() byte {
-	c.pos = skipSpace(c.data, c.pos)
+	c.pos = skipSpaces(c.data, c.pos)
 	if c.pos >= len(c.data) {
 		return 0
 	}
@@ -261,6 +260,13 @@ func (c *Cursor) value() byte {
 
 // skipSpace returns the offset of the first byte from i on that is not JSON white space.
 func skipSpace(data []byte, i int) int {
+	if i < len(data) && data[i] > ' ' {
+		return i // small enough to be inlined
+	}
+	return skipSpaces(data, i)
+}
+
+func skipSpaces(data []byte, i int) int {
 	for ; i < len(data); i++ {
 		switch data[i] {
 		case ' ', '\t', '\n', '\r':
@@ -285,6 +291,13 @@ func (c *Cursor) unexpected(want string) {
 		return
 	}
 	c.syntax(c.pos, fmt.Sprintf("expected %s, got %q", want, c.data[c.pos]))
+}
+
+// unexpectedAt is unexpected for the offset i, which it returns.
+func (c *Cursor) unexpectedAt(i int, want string) int {
+	c.pos = i
+	c.unexpected(want)
+	return i
 }
 
 // wrongKind fails because the next value is not of the kind want.

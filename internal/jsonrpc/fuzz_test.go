@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math/big"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ import (
 var jsonSeeds = []string{
 	``, ` `, `null`, `true`, `[]`, `{}`, `[1,2]`, `{"a":{"b":[1,{}]}}`, ` { "a" : [ ] } `, `{"a":1,}`, `[1,,2]`, `{"a"}`, `"\ud83d\ude00"`,
 	`[[[[[[[[]]]]]]]]`, `-0.5e+3`, `01`, `1e`, `"` + "\xff" + `"`, "\"\n\"", `[1}`, `{]`, `nul`, `tru e`, "\x00", `{"a":1}{"b":2}`,
+	"{\n          \"a\":\n                 [ 1          ,        2]        \n         }         ",
 	`{"tools":[{"name":"x","inputSchema":{"type":"object"}}],"nextCursor":null}`,
 }
 
@@ -34,6 +36,8 @@ func FuzzSkip(f *testing.F) {
 		if c.Err() == nil && !bytes.Equal(value, bytes.Trim(data, " \t\r\n")) {
 			t.Fatalf("Skip returned %q", value)
 		}
+		requireSameValue(t, data, 10_000)
+		requireSameValue(t, data, 5)
 		// Reading with the typed methods accepts the same texts, except for numbers outside
 		// float64.
 		walked := NewCursor(data, 10_000)
@@ -46,6 +50,17 @@ func FuzzSkip(f *testing.F) {
 	})
 }
 
+// requireSameValue compares Skip with the reference.
+func requireSameValue(t *testing.T, data []byte, maxDepth int) {
+	t.Helper()
+	c := NewCursor(data, maxDepth)
+	got := c.Skip()
+	want, err := referenceSkip(data, maxDepth)
+	if !bytes.Equal(got, want) || fmt.Sprint(c.Err()) != fmt.Sprint(err) {
+		t.Fatalf("%q: Skip returned %q, %v; the reference %q, %v", data, got, c.Err(), want, err)
+	}
+}
+
 func FuzzString(f *testing.F) {
 	for _, seed := range oddStrings {
 		f.Add([]byte(`"` + seed + `"`))
@@ -56,6 +71,7 @@ func FuzzString(f *testing.F) {
 			data = append(append([]byte{'"'}, data...), '"')
 		}
 		requireSameString(t, data)
+		requireSameUTF8(t, data)
 		// The output of AppendString decodes to the original text, with U+FFFD for each byte that
 		// is not UTF-8.
 		written := AppendString(nil, string(data))

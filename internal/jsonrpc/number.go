@@ -43,22 +43,13 @@ func (c *Cursor) numberValue() []byte {
 		return nil
 	}
 	start := c.pos
-	c.number()
+	end := c.skipNumber(start)
 	if c.err != nil {
 		return nil
 	}
-	c.place = afterValue
-	return c.data[start:c.pos]
-}
-
-// number skips the number that begins at the next byte.
-func (c *Cursor) number() {
-	end, ok := scanNumber(c.data, c.pos)
-	if !ok {
-		c.syntax(end, "invalid number")
-		return
-	}
 	c.pos = end
+	c.place = afterValue
+	return c.data[start:end]
 }
 
 // scanNumber returns the offset after the number that begins at data[i]. If the number is invalid

@@ -1,17 +1,17 @@
 package jsonrpc
 
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
 // Skip reads the next value of any kind, checks its syntax and depth completely, and returns its
 // bytes without surrounding white space. They alias the text. Skip returns nil on errors. It does
 // not recurse.
 func (c *Cursor) Skip() []byte {
-	b := c.value()
+	c.value()
 	start := c.pos
-	switch b {
-	case '{', '[':
-		c.skipContainer()
-	default:
-		c.skipScalar(b)
-	}
+	c.pos = c.skipValue(start)
 	if c.err != nil {
 		return nil
 	}
@@ -19,145 +19,185 @@ func (c *Cursor) Skip() []byte {
 	return c.data[start:c.pos:c.pos]
 }
 
-// skipScalar reads a value that begins with b and is neither an object nor an array.
-func (c *Cursor) skipScalar(b byte) {
-	switch b {
-	case '"':
-		c.skipString()
-	case 't':
-		c.literal("true")
-	case 'f':
-		c.literal("false")
-	case 'n':
-		c.literal("null")
-	default:
-		if kindOf[b] == Number {
-			c.number()
-			return
-		}
-		c.unexpected("value")
+// The following methods return the offset after what begins at the offset i, or after an error the
+// offset where reading stopped.
+
+// skipScalar reads a value that is neither an object nor an array.
+func (c *Cursor) skipScalar(i int) (end int) {
+	switch b := byteAt(c.data, i); {
+	case b == '"':
+		return c.skipString(i)
+	case isDigit(b), b == '-':
+		return c.skipNumber(i)
+	case b == 't':
+		return c.skipWord(i, "true")
+	case b == 'f':
+		return c.skipWord(i, "false")
+	case b == 'n':
+		return c.skipWord(i, "null")
 	}
+	return c.unexpectedAt(i, "value")
 }
 
 // skipString reads a string without decoding it.
-func (c *Cursor) skipString() {
-	if n, _ := indexSpecial(c.data[c.pos+1:]); c.pos+1+n < len(c.data) && c.data[c.pos+1+n] == '"' {
-		c.pos += n + 2
-		return
+func (c *Cursor) skipString(i int) (end int) {
+	i++
+	for limit := i + longRun; i < limit && len(c.data)-i >= 8; i += 8 {
+		if m := special(binary.LittleEndian.Uint64(c.data[i:])); m != 0 {
+			i += bits.TrailingZeros64(m) / 8
+			if c.data[i] == '"' {
+				return i + 1
+			}
+			break
+		}
 	}
-	q := scanString(c.data, c.pos+1)
-	if q.bad != "" {
-		c.syntax(q.end, q.bad)
-		return
-	}
-	c.pos = q.end + 1
+	return c.skipText(i)
 }
 
-// nesting is a stack of open containers with one bit for each: 1 for an object.
-type nesting struct {
-	n     int                          // number of open containers
-	words [DefaultMaxDepth / 64]uint64 // enough for DefaultMaxDepth
-	more  []uint64                     // for a Cursor that goes deeper
+// skipText reads the text of a string and its closing quote.
+func (c *Cursor) skipText(i int) (end int) {
+	for {
+		n, _ := indexSpecial(c.data[i:])
+		i += n
+		switch byteAt(c.data, i) {
+		case '"':
+			return i + 1
+		case '\\':
+			if width := escapeWidth(c.data[i:]); width > 0 {
+				i += width
+				continue
+			}
+		}
+		c.invalidString(i)
+		return i
+	}
 }
 
-// word returns the word with the bit of container i. It appends the word if i is the first
-// container in it.
-func (s *nesting) word(i int) *uint64 {
-	w := i / 64
-	if w < len(s.words) {
-		return &s.words[w]
+// skipWord reads null, true or false.
+func (c *Cursor) skipWord(i int, word string) (end int) {
+	end = i + len(word)
+	if end > len(c.data) || string(c.data[i:end]) != word {
+		c.syntax(i, "invalid literal")
 	}
-	if w -= len(s.words); w == len(s.more) {
-		s.more = append(s.more, 0)
-	}
-	return &s.more[w]
+	return end
 }
 
-func (s *nesting) push(object bool) {
-	word, bit := s.word(s.n), uint64(1)<<(s.n%64)
-	*word &^= bit
-	if object {
-		*word |= bit
+// skipNumber reads a number.
+func (c *Cursor) skipNumber(i int) (end int) {
+	end, ok := scanNumber(c.data, i)
+	if !ok {
+		c.syntax(end, "invalid number")
 	}
-	s.n++
+	return end
 }
 
-// pop closes the innermost container and reports whether the one around it is an object.
-func (s *nesting) pop() (object bool) {
-	s.n--
-	if s.n == 0 {
-		return false
-	}
-	return *s.word(s.n - 1)>>((s.n-1)%64)&1 != 0
-}
-
-// skipContainer reads a whole object or array. The function is long because it is one loop over the
-// grammar, with the stack of open containers in local variables.
-func (c *Cursor) skipContainer() {
+// skipValue reads a value of any kind. It is one loop over the grammar, with the stack of open
+// containers in a local variable.
+func (c *Cursor) skipValue(i int) (end int) {
 	var open nesting
-	object := false // whether the innermost open container is an object
+	data := c.data
 	for c.err == nil {
 		// A value begins here.
-		b := c.next()
-		if b == '{' || b == '[' {
+		if b := byteAt(data, i); b == '{' || b == '[' {
 			if c.depth+open.n >= c.maxDepth {
-				c.tooDeep(c.pos)
-				return
+				c.tooDeep(i)
+				return i
 			}
-			object = b == '{'
-			open.push(object)
-			c.pos++
-			if n := c.next(); n != b+2 { // '{' and '}' are two apart, and so are '[' and ']'
-				if object {
-					c.skipKey(n)
+			open.push(b == '{')
+			i = skipSpace(data, i+1)
+			if byteAt(data, i) != b+2 { // '{' and '}' are two apart, and so are '[' and ']'
+				if b == '{' {
+					i = c.skipKey(i)
 				}
 				continue
 			}
-			c.pos++
-			object = open.pop()
+			open.pop()
+			i++
 		} else {
-			c.skipScalar(b)
+			i = c.skipScalar(i)
 		}
 		// After a value: close the containers that end here, up to the next comma.
-		for {
+		for c.err == nil {
 			if open.n == 0 {
-				return
+				return i
 			}
-			b = c.next()
+			i = skipSpace(data, i)
+			b := byteAt(data, i)
 			if b == ',' {
-				c.pos++
-				if object {
-					c.skipKey(c.next())
+				i = skipSpace(data, i+1)
+				if open.object() {
+					i = c.skipKey(i)
 				}
 				break
 			}
-			if b != closing(object) {
-				c.unexpected("a comma or closing bracket")
-				return
+			if b != open.closing() {
+				return c.unexpectedAt(i, "a comma or closing bracket")
 			}
-			c.pos++
-			object = open.pop()
+			open.pop()
+			i++
 		}
+	}
+	return i
+}
+
+// skipKey reads the name of a member, its colon and the white space after it.
+func (c *Cursor) skipKey(i int) (end int) {
+	if byteAt(c.data, i) != '"' {
+		return c.unexpectedAt(i, "the name of a member")
+	}
+	i = c.skipString(i)
+	if c.err != nil {
+		return i
+	}
+	i = skipSpace(c.data, i)
+	if byteAt(c.data, i) != ':' {
+		return c.unexpectedAt(i, "colon")
+	}
+	return skipSpace(c.data, i+1)
+}
+
+// nesting is a stack of open containers with one bit for each: 1 for an object. It is small, so
+// that it stays in registers.
+type nesting struct {
+	n     int      // number of open containers
+	top   uint64   // the innermost ones, up to 64, the last one in the lowest bit
+	outer *nesting // the state before the first container of top was opened, if that is full
+}
+
+func (s *nesting) push(object bool) {
+	if s.n%64 == 0 && s.n > 0 {
+		s.outer = &nesting{s.n, s.top, s.outer}
+	}
+	s.n++
+	s.top <<= 1
+	if object {
+		s.top |= 1
 	}
 }
 
-func closing(object bool) byte {
-	if object {
+func (s *nesting) pop() {
+	s.n--
+	s.top >>= 1
+	if s.n%64 == 0 && s.n > 0 {
+		*s = *s.outer
+	}
+}
+
+// object reports whether the innermost container is an object.
+func (s *nesting) object() bool { return s.top&1 != 0 }
+
+// closing returns the byte that closes the innermost container.
+func (s *nesting) closing() byte {
+	if s.object() {
 		return '}'
 	}
 	return ']'
 }
 
-// skipKey reads the name of a member that begins with b, and its colon.
-func (c *Cursor) skipKey(b byte) {
-	if b != '"' {
-		c.unexpected("the name of a member")
-		return
+// byteAt returns the byte at the offset i, or 0 after the end of data.
+func byteAt(data []byte, i int) byte {
+	if i < len(data) {
+		return data[i]
 	}
-	c.skipString()
-	if c.next() != ':' {
-		c.unexpected("colon")
-		return
-	}
-	c.pos++
+	return 0
 }

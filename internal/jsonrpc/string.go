@@ -2,38 +2,26 @@ package jsonrpc
 
 import (
 	"bytes"
-	"encoding/binary"
-	"math/bits"
-	"unicode/utf16"
+	"sync"
 	"unicode/utf8"
 	"unsafe"
 )
 
 // String reads a string and returns a copy of its decoded text. It makes one allocation of exactly
-// the right size.
+// the right size, and may have to enlarge a buffer that it reuses.
 func (c *Cursor) String() string {
-	raw, q, ok := c.scan()
-	switch {
-	case !ok:
-		return ""
-	case q.verbatim():
-		return string(raw)
+	text, fresh := c.stringValue()
+	if fresh {
+		return unsafe.String(unsafe.SliceData(text), len(text)) // text has no other reference
 	}
-	buf := q.decode(raw)
-	return unsafe.String(unsafe.SliceData(buf), len(buf)) // buf is new and has no other reference
+	return string(text)
 }
 
 // StringBytes reads a string and returns its decoded text. The result aliases the text if there is
 // nothing to decode, and is newly allocated otherwise.
 func (c *Cursor) StringBytes() []byte {
-	raw, q, ok := c.scan()
-	switch {
-	case !ok:
-		return nil
-	case q.verbatim():
-		return raw
-	}
-	return q.decode(raw)
+	text, _ := c.stringValue()
+	return text
 }
 
 // PlainBytes does what StringBytes does. It is faster for a long text without escapes. plain reports
@@ -51,264 +39,149 @@ func (c *Cursor) PlainBytes(plain func([]byte) bool) []byte {
 	return c.StringBytes()
 }
 
-// scan reads a string value and returns the bytes between its quotes.
-func (c *Cursor) scan() (raw []byte, q quoted, ok bool) {
+// stringValue reads a string value. The decoded text aliases the Cursor's text unless it is fresh.
+func (c *Cursor) stringValue() (text []byte, fresh bool) {
 	if c.value() != '"' {
 		c.wrongKind(String)
-		return nil, q, false
+		return nil, false
 	}
-	raw, q, ok = c.quoted()
+	text, fresh = c.text()
 	c.place = afterValue
-	return raw, q, ok
+	return text, fresh
 }
 
-// text reads the name of a member. The next byte is its opening quote.
-func (c *Cursor) text() []byte {
-	raw, q, ok := c.quoted()
-	if ok && !q.verbatim() {
-		return q.decode(raw)
-	}
-	return raw
-}
-
-// quoted scans a string whose opening quote is the next byte. It also determines how UTF-8 decoding
-// changes the string.
-func (c *Cursor) quoted() (raw []byte, q quoted, ok bool) {
+// text reads the string whose opening quote is the next byte; see stringValue.
+func (c *Cursor) text() (text []byte, fresh bool) {
 	start := c.pos + 1
-	q = scanString(c.data, start)
-	if q.bad != "" {
-		c.syntax(q.end, q.bad)
-		return nil, q, false
+	n, high := indexSpecial(c.data[start:])
+	end := start + n
+	if byteAt(c.data, end) != '"' {
+		return c.escapedText(start), true
 	}
-	c.pos = q.end + 1
-	raw = c.data[start:q.end:q.end]
-	// Escapes are ASCII, so they can neither hide nor complete an invalid sequence.
-	if q.high && !utf8.Valid(raw) {
-		q.broken = true
-		q.size += 2 * countInvalid(raw) // one byte becomes the three bytes of U+FFFD
+	c.pos = end + 1
+	text = c.data[start:end:end]
+	if high && !validUTF8(text) {
+		return replaceInvalid(text), true
 	}
-	return raw, q, true
+	return text, false
 }
 
-// quoted is the result of scanString.
-type quoted struct {
-	end    int    // offset of the closing quote, or of the offending byte
-	size   int    // of the decoded text, in bytes
-	high   bool   // it has bytes above 0x7f
-	broken bool   // its UTF-8 is invalid; set, with the corrected size, by Cursor.quoted
-	esc    bool   // it has escapes
-	bad    string // what is wrong with the string
-}
-
-// verbatim reports whether the decoded text equals the bytes between the quotes.
-func (q quoted) verbatim() bool { return !q.esc && !q.broken }
-
-// scanString checks and measures a string. data[start] is the first byte after its opening quote.
-// It does not check bytes above 0x7f.
-func scanString(data []byte, start int) (q quoted) {
-	i, saved := start, 0
-	for {
-		n, high := indexSpecial(data[i:])
-		i += n
-		q.high = q.high || high
-		q.end = i
-		if i >= len(data) {
-			q.bad = "the text ends in a string"
-			return q
-		}
-		switch data[i] {
-		case '"':
-			q.size = i - start - saved
-			return q
-		case '\\':
-			width, size := measureEscape(data[i:])
-			if width == 0 {
-				q.bad = "invalid escape in a string"
-				return q
-			}
-			q.esc = true
-			saved += width - size
-			i += width
-		default:
-			q.bad = "control character in a string"
-			return q
-		}
-	}
-}
+// scratch holds buffers for decoding, of minScratch to maxScratch bytes.
+var scratch = sync.Pool{New: func() any {
+	buf := make([]byte, minScratch)
+	return &buf
+}}
 
 const (
-	lowBits  = 0x0101010101010101
-	highBits = 0x8080808080808080
+	minScratch = 8 << 10
+	maxScratch = 2 << 20
 )
 
-// special returns a word in which the high bit is set for each byte of x that ends plain text: a
-// quote, a backslash or a control character. The lowest set bit is exact; bits above it may be
-// wrong because of a borrow.
-func special(x uint64) uint64 {
-	// With bit 1 flipped, the quote (0x22) joins the bytes below 0x21, and the space (0x20) leaves
-	// them.
-	quoteOrControl := (x ^ lowBits*0x02) - lowBits*0x21
-	backslash := (x ^ lowBits*'\\') - lowBits
-	return (quoteOrControl | backslash) &^ x & highBits
+// escapedText reads a string that has escapes or is invalid. Its text begins at the offset start. It
+// is decoded into a buffer, because its size is not known before, and then copied.
+func (c *Cursor) escapedText(start int) []byte {
+	buf := scratch.Get().(*[]byte)
+	text, end, high := decodeText(buf, c.data, start)
+	if byteAt(c.data, end) == '"' {
+		c.pos = end + 1
+		text = ownText(text, len(text) <= len(*buf), high)
+	} else {
+		c.invalidString(end)
+		text = nil
+	}
+	scratch.Put(buf)
+	return text
 }
 
-// indexSpecial returns the offset of the first quote, backslash or control character, or len(b) if
-// there is none. high reports whether there are bytes above 0x7f before it.
-func indexSpecial(b []byte) (i int, high bool) {
-	var seen uint64
-	for len(b)-i >= 8 {
-		x := binary.LittleEndian.Uint64(b[i:])
-		if m := special(x); m != 0 {
-			seen |= x & (m&-m - 1)
-			return i + bits.TrailingZeros64(m)/8, seen&highBits != 0
-		}
-		seen |= x
-		if i += 8; i == longRun {
-			n, more := indexBlock(b[i:])
-			i, seen = i+n, seen|more
-		}
+// decodeText decodes the text of a string, which begins at the offset i, into *buf. If that is too
+// small, it makes a larger buffer, which replaces *buf if it may be kept. end is the offset of the
+// closing quote or of an invalid byte; high is false only if no byte of the text is above 0x7f.
+func decodeText(buf *[]byte, data []byte, i int) (text []byte, end int, high bool) {
+	n, read, high := unescape(*buf, data[i:])
+	i += read
+	if n <= len(*buf)-unescapeSlack {
+		return (*buf)[:n], i, high
 	}
-	for ; i < len(b); i++ {
-		if b[i] == '"' || b[i] == '\\' || b[i] < 0x20 {
-			break
-		}
-		seen |= uint64(b[i])
+	quote := closingQuote(data, i)
+	if quote < 0 {
+		return nil, i, false // invalidString finds out why
 	}
-	return i, seen&highBits != 0
+	larger := make([]byte, n+quote-i+unescapeSlack) // decoding never makes a text longer
+	copy(larger, (*buf)[:n])
+	more, read, moreHigh := unescape(larger[n:], data[i:])
+	if len(larger) <= maxScratch {
+		*buf = larger
+	}
+	return larger[:n+more], i + read, high || moreHigh
 }
 
-// longRun is a number of plain bytes: after this many, many more are likely.
-const longRun = 64
-
-// indexBlock returns the offset of the first 32-byte block that has a quote, a backslash or a
-// control character, or of the remaining bytes. It also returns the OR of all bytes before that
-// offset. It is nearly twice as fast as one word at a time.
-func indexBlock(b []byte) (i int, seen uint64) {
-	for ; len(b)-i >= 32; i += 32 {
-		w := b[i : i+32 : i+32]
-		x0, x1 := binary.LittleEndian.Uint64(w), binary.LittleEndian.Uint64(w[8:])
-		x2, x3 := binary.LittleEndian.Uint64(w[16:]), binary.LittleEndian.Uint64(w[24:])
-		if special(x0)|special(x1)|special(x2)|special(x3) != 0 {
-			break
-		}
-		seen |= x0 | x1 | x2 | x3
+// ownText returns the text as UTF-8, in memory that nothing else uses. shared is false only if it is
+// in such memory already; high is false only if no byte of it is above 0x7f.
+func ownText(text []byte, shared, high bool) []byte {
+	switch {
+	case high && !validUTF8(text):
+		return replaceInvalid(text)
+	case !shared && len(text) > cap(text)-cap(text)/8: // little memory is wasted
+		return text[:len(text):len(text)]
 	}
-	return i, seen
+	return append(make([]byte, 0, len(text)), text...)
 }
 
-// measureEscape returns the length in bytes of the escape at the start of b, and of its decoded
-// text. It returns 0 for an invalid escape. A surrogate pair counts as one escape.
-func measureEscape(b []byte) (width, size int) {
-	if len(b) >= 2 && unescaped[b[1]] != 0 {
-		return 2, 1 // small enough to be inlined
-	}
-	return measureUnicode(b)
-}
-
-func measureUnicode(b []byte) (width, size int) {
-	if len(b) < 2 || b[1] != 'u' {
-		return 0, 0
-	}
-	r, width := decodeUnicode(b)
-	if width == 0 {
-		return 0, 0
-	}
-	return width, utf8.RuneLen(r)
-}
-
-// unescaped maps the byte after a backslash, except u, to its meaning.
-var unescaped = [256]byte{
-	'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t',
-}
-
-// decodeUnicode decodes the \uXXXX at the start of b, and the following one if they are a surrogate
-// pair. A lone surrogate becomes U+FFFD. width is 0 unless four hexadecimal digits follow the first
-// two bytes.
-func decodeUnicode(b []byte) (r rune, width int) {
-	r = hex4(b)
-	if r < 0 {
-		return 0, 0
-	}
-	if !utf16.IsSurrogate(r) {
-		return r, 6
-	}
-	if b = b[6:]; len(b) >= 6 && b[0] == '\\' && b[1] == 'u' {
-		if pair := utf16.DecodeRune(r, hex4(b)); pair != utf8.RuneError {
-			return pair, 12
-		}
-	}
-	return utf8.RuneError, 6
-}
-
-// hex4 returns the value of the four hexadecimal digits after \u, or -1.
-func hex4(b []byte) rune {
-	if len(b) < 6 {
-		return -1
-	}
-	// An invalid digit is -1, and the shifts keep it negative.
-	return hexValue(b[2])<<12 | hexValue(b[3])<<8 | hexValue(b[4])<<4 | hexValue(b[5])
-}
-
-// hexValue returns the value of a hexadecimal digit, or -1.
-func hexValue(d byte) rune { return rune(hexValues[d]) }
-
-var hexValues = func() (values [256]int8) {
-	for i := range values {
-		values[i] = -1
-	}
-	for v, d := range []byte(hexDigits) {
-		values[d] = int8(v)
-		if d >= 'a' {
-			values[d-'a'+'A'] = int8(v)
-		}
-	}
-	return values
-}()
-
-// countInvalid counts the bytes that do not belong to a valid UTF-8 sequence.
-func countInvalid(b []byte) (n int) {
-	for len(b) > 0 {
-		r, size := utf8.DecodeRune(b)
-		if r == utf8.RuneError && size == 1 {
-			n++
-		}
-		b = b[size:]
-	}
-	return n
-}
-
-// decode returns the decoded text of raw, which scanString has checked.
-func (q quoted) decode(raw []byte) []byte {
-	dst := make([]byte, 0, q.size)
+// closingQuote returns the offset of the first quote from i on that is not escaped, or -1. No escape
+// may begin before i and end after it.
+func closingQuote(data []byte, i int) int {
 	for {
-		if len(raw) == 0 || raw[0] != '\\' { // escapes often follow each other
-			n := bytes.IndexByte(raw, '\\')
-			if n < 0 {
-				return q.appendText(dst, raw)
-			}
-			dst = q.appendText(dst, raw[:n])
-			raw = raw[n:]
+		n := bytes.IndexByte(data[i:], '"')
+		if n < 0 {
+			return -1
 		}
-		if raw[1] != 'u' {
-			dst = append(dst, unescaped[raw[1]])
-			raw = raw[2:]
-			continue
+		i += n
+		escape := i
+		for data[escape-1] == '\\' { // stops at the opening quote at the latest
+			escape--
 		}
-		r, width := decodeUnicode(raw)
-		dst = utf8.AppendRune(dst, r)
-		raw = raw[width:]
+		if (i-escape)%2 == 0 {
+			return i
+		}
+		i++
 	}
 }
 
-// appendText appends text without escapes, with U+FFFD for each byte that is not UTF-8.
-func (q quoted) appendText(dst, text []byte) []byte {
-	if !q.broken {
-		return append(dst, text...)
+// invalidString fails at the first invalid byte of a string. Its text begins at the offset i.
+func (c *Cursor) invalidString(i int) {
+	for i < len(c.data) {
+		width := 1
+		if c.data[i] == '\\' {
+			width = escapeWidth(c.data[i:])
+		}
+		switch {
+		case width == 0:
+			c.syntax(i, "invalid escape in a string")
+			return
+		case c.data[i] < 0x20:
+			c.syntax(i, "control character in a string")
+			return
+		}
+		i += width
 	}
+	c.syntax(len(c.data), "the text ends in a string")
+}
+
+// replaceInvalid returns a copy of text with U+FFFD for each byte that is not UTF-8.
+func replaceInvalid(text []byte) []byte {
+	size := len(text)
+	for rest := text; len(rest) > 0; {
+		r, n := utf8.DecodeRune(rest)
+		if r == utf8.RuneError && n == 1 {
+			size += len("\ufffd") - 1
+		}
+		rest = rest[n:]
+	}
+	replaced := make([]byte, 0, size)
 	for len(text) > 0 {
-		r, size := utf8.DecodeRune(text)
-		dst = utf8.AppendRune(dst, r)
-		text = text[size:]
+		r, n := utf8.DecodeRune(text)
+		replaced = utf8.AppendRune(replaced, r)
+		text = text[n:]
 	}
-	return dst
+	return replaced
 }

@@ -30,6 +30,18 @@ func requireSameString(t *testing.T, text []byte) {
 		require.Equal(t, want, string(gotBytes), "%q", text)
 	}
 	require.Equal(t, before, string(text), "the text must not change")
+
+	n := NewCursor([]byte(`{`+before+`:0}`), 0) // as a name
+	n.EnterObject()
+	key, _ := n.NextKey()
+	first := NewCursor(text, 0)
+	value := first.String()
+	wantValue, err := referenceString(text)
+	require.Equal(t, wantValue, value, "%q", text)
+	require.Equal(t, err, first.Err(), "%q", text)
+	if stdErr == nil {
+		require.Equal(t, want, string(key), "%q", text)
+	}
 }
 
 // oddStrings are contents of strings that decoders often get wrong.
@@ -102,6 +114,7 @@ func TestSkipProperty(t *testing.T) {
 		c.Skip()
 		c.End()
 		require.Equal(t, json.Valid(text), c.Err() == nil, "%q: %v", text, c.Err())
+		requireSameValue(t, text, 4)
 	}
 }
 

@@ -58,6 +58,11 @@ func TestToolsPageAllocations(t *testing.T) {
 	// boxed value.
 	meta := strings.Replace(tool, `"name":"name"`, `"name":"name","_meta":{"example.com/a":{"b":[1,2]}}`, 1)
 	require.Equal(t, 6+1+2+2.0, allocations(t, `{"tools":[`+meta+`]}`, page))
-	// With two tools: the second adds its bytes and its strings. The list has room for it.
-	require.Equal(t, 6+4.0, allocations(t, `{"tools":[`+tool+`,`+tool+`]}`, page))
+	// With two tools: the second adds its bytes and its strings, and a larger list.
+	require.Equal(t, 6+4+1.0, allocations(t, `{"tools":[`+tool+`,`+tool+`]}`, page))
+	// A list of a hundred equal tools is allocated twice.
+	require.Equal(t, 6+99*4+1.0, allocations(t, `{"tools":[`+strings.Repeat(tool+",", 99)+tool+`]}`, page))
+	// All hints of a tool are one allocation.
+	hints := strings.Replace(tool, `"annotations":{`, `"annotations":{"readOnlyHint":true,"openWorldHint":false,"idempotentHint":true,`, 1)
+	require.Equal(t, 6+1.0, allocations(t, `{"tools":[`+hints+`]}`, page))
 }

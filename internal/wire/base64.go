@@ -1,20 +1,10 @@
 package wire
 
-// base64Class has 0 for each byte of the alphabet of RFC 4648 section 4, and 1 for any other.
-var base64Class = func() (class [256]uint8) {
-	for i := range class {
-		class[i] = 1
-	}
-	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-	for _, b := range []byte(alphabet) {
-		class[b] = 0
-	}
-	return class
-}()
+import "encoding/binary"
 
 // validBase64 reports whether base64.StdEncoding decodes s, without decoding it. Line breaks are
 // allowed anywhere, and padding is required.
-func validBase64(s string) bool {
+func validBase64(s []byte) bool {
 	digits, i := 0, 0 // number of digits seen
 	for ; ; i++ {
 		n := base64Run(s[i:])
@@ -45,27 +35,52 @@ func validBase64(s string) bool {
 }
 
 // base64Run returns the number of alphabet digits at the start of s.
-func base64Run(s string) (n int) {
-	for len(s)-n >= 8 {
-		b := s[n : n+8]
-		if base64Class[b[0]]|base64Class[b[1]]|base64Class[b[2]]|base64Class[b[3]]|
-			base64Class[b[4]]|base64Class[b[5]]|base64Class[b[6]]|base64Class[b[7]] != 0 {
-			break
-		}
+func base64Run(s []byte) (n int) {
+	for len(s)-n >= 8 && base64Digits(binary.LittleEndian.Uint64(s[n:])) {
 		n += 8
 	}
-	for n < len(s) && base64Class[s[n]] == 0 {
+	for n < len(s) && base64Digits(lowBits*uint64(s[n])) {
 		n++
 	}
 	return n
 }
 
+const (
+	lowBits  = 0x0101010101010101
+	highBits = 0x8080808080808080
+)
+
+// base64Digits reports whether all eight bytes of x are in the alphabet of RFC 4648 section 4.
+func base64Digits(x uint64) bool {
+	// Each term has the high bit set in the bytes that it is about. No sum carries over to the next
+	// byte: if a byte of x is above 0x7f, the result is false anyway.
+	low := x &^ highBits
+	fold := low | lowBits*0x20 // upper case becomes lower case
+	letter := (fold + lowBits*(0x80-'a')) &^ (fold + lowBits*(0x7f-'z'))
+	slashOrDigit := (low + lowBits*(0x80-'/')) &^ (low + lowBits*(0x7f-'9'))
+	plus := ^((low ^ lowBits*'+') + lowBits*0x7f)
+	return (letter|slashOrDigit|plus)&^x&highBits == highBits
+}
+
 // base64 reads a base64 string, checks it, and returns it still encoded. Null becomes "".
 func (r *Reader) base64() string {
-	s := r.OptString()
-	if !validBase64(s) {
+	if r.TryNull() {
+		return ""
+	}
+	plain := false
+	text := r.PlainBytes(func(text []byte) bool {
+		plain = plainBase64(text)
+		return plain
+	})
+	if !plain && !validBase64(text) {
 		r.Fail(ErrBase64)
 		return ""
 	}
-	return s
+	return string(text)
+}
+
+// plainBase64 reports whether text is valid and without line breaks, as nearly always.
+func plainBase64(text []byte) bool {
+	padding := text[base64Run(text):]
+	return len(text)%4 == 0 && (len(padding) == 0 || string(padding) == "=" || string(padding) == "==")
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,6 +57,77 @@ func TestCallToolResultAgreesWithMCPGo(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(text), &want))
 	require.Len(t, want.Content, 8)
 	compare(t, decodeCall(t, text), &want)
+}
+
+// FuzzPage compares pages with a reference that reads each item into a new value and lets append
+// size the list. All lists read the same text as their items.
+func FuzzPage(f *testing.F) {
+	for _, text := range []string{fullTools, fullPrompts, fullResources, fullTemplates} {
+		f.Add([]byte(text[strings.IndexByte(text, '[') : strings.LastIndexByte(text, ']')+1]))
+	}
+	for _, text := range []string{
+		`null`, `[]`, `{}`, `[1,{"name":"a"}]`, ` [ {"title":"a","name":5} , {"name":"b"}]`, `[{"name":"a"},{"name":"b","_meta":{"a":1}},{}]`,
+		`[{"name":"a","inputSchema":{"a":[[[]]]},"annotations":{"readOnlyHint":true,"readOnlyHint":false,"idempotentHint":null}}]`,
+		`[{"uri":"u","name":"a"},{"uri":"","icons":[{"sizes":7}]},{"name":"a","arguments":[{"name":1}]}]`, `[{"name":"a"},` + "{\"name\":\"\xff\\n\"}]",
+		`[{"name":"a"},{"name":"b"},{"name":"c"},{"name":"d"},{"name":"e","description":"a long one, much longer than the others"},{"name":"f"}`,
+		`[{"name":"a","_meta":{"progressToken":{}}},{"name":"\ud800","title":null},tru]`,
+	} {
+		f.Add([]byte(text))
+	}
+	unparsed := List[template]{Member: templateList.Member, Item: func(r *Reader, t *template) {
+		templateList.Item(r, t)
+		t.URITemplate = nil // holds functions, which cannot be compared
+	}}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		comparePage(t, data, &toolList)
+		comparePage(t, data, &promptList)
+		comparePage(t, data, &resourceList)
+		comparePage(t, data, &unparsed)
+	})
+}
+
+func comparePage[T any](t *testing.T, data []byte, list *List[T]) {
+	t.Helper()
+	got, want := &Page[T]{List: list}, &Page[T]{List: list}
+	r, reference := Reader{Cursor: jsonrpc.NewCursor(data, 0)}, Reader{Cursor: jsonrpc.NewCursor(data, 0)}
+	got.items(&r)
+	referenceItems(want, &reference)
+	if fmt.Sprint(r.Err()) != fmt.Sprint(reference.Err()) || r.Err() == nil && r.Pos() != reference.Pos() || r.kept != reference.kept {
+		t.Fatalf("error %v at %d, reference %v at %d", r.Err(), r.Pos(), reference.Err(), reference.Pos())
+	}
+	if !slices.EqualFunc(got.Items, want.Items, func(a, b T) bool { return reflect.DeepEqual(a, b) }) {
+		t.Fatalf("got %+v\nreference %+v", got.Items, want.Items)
+	}
+	if !slices.EqualFunc(got.Invalid, want.Invalid, func(a, b Invalid) bool {
+		return bytes.Equal(a.Raw, b.Raw) && fmt.Sprintf("%T %v", a.Err, a.Err) == fmt.Sprintf("%T %v", b.Err, b.Err) && offsetOf(a.Err) == offsetOf(b.Err)
+	}) {
+		t.Fatalf("invalid %+v\nreference %+v", got.Invalid, want.Invalid)
+	}
+}
+
+// offsetOf returns the offset in an error, which its text does not show together with a path.
+func offsetOf(err error) int {
+	var shape *jsonrpc.ShapeError
+	if errors.As(err, &shape) {
+		return shape.Offset
+	}
+	return -1
+}
+
+func referenceItems[T any](p *Page[T], r *Reader) {
+	for range r.Elements() {
+		before := *r
+		item := new(T)
+		p.List.Item(r, item)
+		switch err := r.Err(); {
+		case err == nil:
+			p.Items = append(p.Items, *item)
+		case isInvalid(err):
+			*r = before
+			rebase(err, -r.item().start)
+			p.Invalid = append(p.Invalid, Invalid{Raw: r.Raw(), Err: err})
+		}
+	}
 }
 
 // FuzzDecoders looks for panics and for accepted texts that are not JSON.

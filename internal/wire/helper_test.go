@@ -60,12 +60,11 @@ type template struct {
 }
 
 var (
-	toolList     = List[tool]{Member: "tools", Item: func(r *Reader) (t tool) { t.Tool, t.Raw = r.Tool(); return t }}
-	promptList   = List[prompt]{Member: "prompts", Item: func(r *Reader) (p prompt) { p.Prompt, p.Raw = r.Prompt(); return p }}
-	resourceList = List[resource]{Member: "resources", Item: func(r *Reader) (s resource) { s.Resource, s.Raw = r.Resource(); return s }}
-	templateList = List[template]{Member: "resourceTemplates", Item: func(r *Reader) (t template) {
-		t.ResourceTemplate, t.RawURITemplate, t.Raw = r.Template()
-		return t
+	toolList     = List[tool]{Member: "tools", Item: func(r *Reader, t *tool) { t.Raw = r.Tool(&t.Tool) }}
+	promptList   = List[prompt]{Member: "prompts", Item: func(r *Reader, p *prompt) { p.Raw = r.Prompt(&p.Prompt) }}
+	resourceList = List[resource]{Member: "resources", Item: func(r *Reader, s *resource) { s.Raw = r.Resource(&s.Resource) }}
+	templateList = List[template]{Member: "resourceTemplates", Item: func(r *Reader, t *template) {
+		t.RawURITemplate, t.Raw = r.Template(&t.ResourceTemplate)
 	}}
 )
 

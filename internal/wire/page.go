@@ -15,8 +15,8 @@ import (
 
 // List describes how to read a list.
 type List[T any] struct {
-	Member string            // member of the result that holds the items
-	Item   func(r *Reader) T // reads one item
+	Member string                   // member of the result that holds the items
+	Item   func(r *Reader, item *T) // reads one item into item, which is zero
 }
 
 // Page decodes one page of a list.
@@ -52,32 +52,55 @@ func (p *Page[T]) Decode(c *jsonrpc.Cursor) {
 	*c = r.Cursor
 }
 
-// maxGuess limits the allocation for items that have not been read yet.
-const maxGuess = 1024
-
-// items reads the list. It puts invalid items aside.
+// items reads the list. Each item is read into its place in p.Items. Invalid items are put aside.
 func (p *Page[T]) items(r *Reader) {
 	p.Items = nil
-	for range r.Elements() {
+	start := 0
+	for i := range r.Elements() {
 		before := *r
-		item := p.List.Item(r)
+		n := len(p.Items)
+		if i == 0 {
+			start = r.Pos()
+		}
+		p.reserve(before.Pos()-start, r.Left())
+		p.Items = p.Items[:n+1]
+		p.List.Item(r, &p.Items[n])
 		err := r.Err()
-		switch {
-		case err == nil:
-			if p.Items == nil { // the length of the first item gives an estimate of the number of items
-				more := r.Left() / (r.Pos() - before.Pos() + len(","))
-				p.Items = make([]T, 0, 1+min(more, maxGuess))
-			}
-			p.Items = append(p.Items, item)
-		case isInvalid(err):
+		if err == nil {
+			continue
+		}
+		clear(p.Items[n:])
+		p.Items = p.Items[:n]
+		if isInvalid(err) {
 			*r = before
 			rebase(err, -r.item().start)
 			p.Invalid = append(p.Invalid, Invalid{Raw: r.Raw(), Err: err})
 		}
 	}
-	if cap(p.Items) > 2*len(p.Items) { // the first item was much shorter than the others
+	if cap(p.Items) > 2*len(p.Items) { // the first items were much shorter than the others
 		p.Items = slices.Clone(p.Items)
 	}
+}
+
+// maxGuess is how many items reserve expects at most, unless it has seen more.
+const maxGuess = 1024
+
+// reserve makes room for one more item. If p.Items is full, it guesses the number of items in the
+// left bytes of the text from the average size of those already read. So a list is usually allocated
+// twice: for its first item, and for all.
+func (p *Page[T]) reserve(read, left int) {
+	n := len(p.Items)
+	if n < cap(p.Items) {
+		return
+	}
+	more := 1
+	if n > 0 {
+		more = max(1, left/max(1, read/n))
+	}
+	if n > 1 { // the first guess was too low: do not let this one be
+		more += more / 8
+	}
+	p.Items = append(make([]T, 0, n+min(more, max(n, maxGuess))), p.Items...)
 }
 
 // isInvalid reports whether err means that an item is invalid although its text is valid JSON. It

@@ -1,9 +1,11 @@
 package wire
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
+	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
@@ -26,9 +28,9 @@ func TestInvalidItemOffsets(t *testing.T) {
 	}
 }
 
-// The first item gives an estimate of the number of items. A wrong estimate does not leave unused
-// memory allocated.
-func TestListsAreSizedFromTheirFirstItem(t *testing.T) {
+// The items that were read give an estimate of the number of items. A wrong estimate does not leave
+// much unused memory allocated.
+func TestListsAreSizedFromTheirFirstItems(t *testing.T) {
 	page := decodeTools(t, `{"tools":[`+strings.Repeat(`{"name":"a"},`, 199)+`{"name":"b"}]}`)
 	require.Len(t, page.Items, 200)
 	require.LessOrEqual(t, cap(page.Items), 201)
@@ -50,4 +52,16 @@ func TestMetaOfItemsIsPartOfTheirBytes(t *testing.T) {
 	before := string(tool.Raw)
 	_ = append(jsonOf(tool.Meta.AdditionalFields["b"]), "xxxxxxxx"...)
 	require.Equal(t, before, string(tool.Raw))
+}
+
+// An invalid item leaves nothing in the place of the next one.
+func TestInvalidItemsLeaveNothingBehind(t *testing.T) {
+	page := decodeTools(t, `{"tools":[{"title":"a","annotations":{"readOnlyHint":true},"inputSchema":[],"name":5},{"name":"b"},{"title":"c"}]}`)
+	require.Len(t, page.Invalid, 2)
+	require.Len(t, page.Items, 1)
+	want := mcp.Tool{Name: "b", RawInputSchema: json.RawMessage(`{"type":"object"}`)}
+	require.Equal(t, tool{want, json.RawMessage(`{"name":"b"}`)}, page.Items[0])
+	for _, unused := range page.Items[1:cap(page.Items)] {
+		require.Zero(t, unused, "an invalid item must not stay in memory")
+	}
 }

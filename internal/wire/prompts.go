@@ -9,7 +9,7 @@ import (
 )
 
 // Prompt reads the definition of a prompt; see [Reader.Tool].
-func (r *Reader) Prompt() (p mcp.Prompt, raw json.RawMessage) {
+func (r *Reader) Prompt(p *mcp.Prompt) (raw json.RawMessage) {
 	i := r.item()
 	for key := range r.Members() {
 		if string(key) != "arguments" {
@@ -26,7 +26,7 @@ func (r *Reader) Prompt() (p mcp.Prompt, raw json.RawMessage) {
 	}
 	p.Name, p.Title, p.Description, p.Icons = i.name, i.title, i.description, i.icons
 	raw, p.Meta = r.bytes(&i)
-	return p, raw
+	return raw
 }
 
 func (r *Reader) promptArgument() (a mcp.PromptArgument) {

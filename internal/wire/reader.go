@@ -33,12 +33,13 @@ func Unmarshal(data []byte, d Decoder) error {
 
 // UnmarshalItem decodes an item of a list from a complete text. As in encoding/json, null leaves
 // item unchanged.
-func UnmarshalItem[T any](data []byte, item *T, read func(r *Reader) T) error {
+func UnmarshalItem[T any](data []byte, item *T, read func(r *Reader, item *T)) error {
 	if string(data) == "null" {
 		return nil
 	}
 	r := Reader{Cursor: jsonrpc.NewCursor(data, 0)}
-	fresh := read(&r)
+	var fresh T
+	read(&r, &fresh)
 	r.End()
 	if r.Err() == nil {
 		*item = fresh
@@ -199,13 +200,19 @@ func (r *Reader) OptInt() *int64 {
 	return &v
 }
 
-// optHint reads a boolean whose absence does not mean false; anything else is nil.
-func (r *Reader) optHint() *bool {
+// hints holds booleans whose absence does not mean false. They share one allocation.
+type hints [4]bool
+
+// optHint reads a boolean into the i-th hint and returns its address; anything else is nil.
+func (r *Reader) optHint(h **hints, i int) *bool {
 	if r.Other(jsonrpc.Bool) {
 		return nil
 	}
-	v := r.Bool()
-	return &v
+	if *h == nil {
+		*h = new(hints)
+	}
+	(*h)[i] = r.Bool()
+	return &(*h)[i]
 }
 
 // OptStrings reads a list of strings; null is nil.

@@ -9,7 +9,7 @@ import (
 )
 
 // Resource reads the definition of a resource; see [Reader.Tool].
-func (r *Reader) Resource() (res mcp.Resource, raw json.RawMessage) {
+func (r *Reader) Resource(res *mcp.Resource) (raw json.RawMessage) {
 	i := r.item()
 	for key := range r.Members() {
 		switch string(key) {
@@ -30,12 +30,12 @@ func (r *Reader) Resource() (res mcp.Resource, raw json.RawMessage) {
 	}
 	res.Name, res.Title, res.Description, res.Icons = i.name, i.title, i.description, i.icons
 	raw, res.Meta = r.bytes(&i)
-	return res, raw
+	return raw
 }
 
 // Template reads the definition of a resource template; see [Reader.Tool]. text is the URI template
 // as received.
-func (r *Reader) Template() (t mcp.ResourceTemplate, text string, raw json.RawMessage) {
+func (r *Reader) Template(t *mcp.ResourceTemplate) (text string, raw json.RawMessage) {
 	i := r.item()
 	for key := range r.Members() {
 		switch string(key) {
@@ -51,7 +51,7 @@ func (r *Reader) Template() (t mcp.ResourceTemplate, text string, raw json.RawMe
 	}
 	t.Name, t.Title, t.Description, t.Icons = i.name, i.title, i.description, i.icons
 	raw, t.Meta = r.bytes(&i)
-	return t, text, raw
+	return text, raw
 }
 
 // uriTemplate reads a URI template. parsed is nil if the text is invalid, which only matters to a

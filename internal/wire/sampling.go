@@ -188,7 +188,8 @@ func (r *Reader) sampleTools() []mcp.Tool {
 	}
 	tools := []mcp.Tool{}
 	for range r.Elements() {
-		tool, _ := r.Tool()
+		var tool mcp.Tool
+		r.Tool(&tool)
 		tools = append(tools, tool)
 	}
 	return tools

@@ -85,9 +85,9 @@ func (r *Reader) isError() bool {
 	return r.OptBool()
 }
 
-// Tool reads the definition of a tool in one pass. It returns the definition and its bytes; the
-// schemas are slices of these bytes.
-func (r *Reader) Tool() (t mcp.Tool, raw json.RawMessage) {
+// Tool reads the definition of a tool in one pass into t, which must be zero. It returns the bytes of
+// the definition; the schemas are slices of these bytes.
+func (r *Reader) Tool(t *mcp.Tool) (raw json.RawMessage) {
 	i := r.item()
 	var input, output part
 	for key := range r.Members() {
@@ -115,7 +115,7 @@ func (r *Reader) Tool() (t mcp.Tool, raw json.RawMessage) {
 	if t.RawInputSchema == nil {
 		t.RawInputSchema = json.RawMessage(`{"type":"object"}`)
 	}
-	return t, raw
+	return raw
 }
 
 // toolAnnotations reads the hints about a tool. A value that is not an object becomes the zero
@@ -124,18 +124,19 @@ func (r *Reader) toolAnnotations() (a mcp.ToolAnnotation) {
 	if r.Other(jsonrpc.Object) {
 		return a
 	}
+	var h *hints
 	for key := range r.Members() {
 		switch string(key) {
 		case "title":
 			a.Title = r.laxString()
 		case "readOnlyHint":
-			a.ReadOnlyHint = r.optHint()
+			a.ReadOnlyHint = r.optHint(&h, 0)
 		case "destructiveHint":
-			a.DestructiveHint = r.optHint()
+			a.DestructiveHint = r.optHint(&h, 1)
 		case "idempotentHint":
-			a.IdempotentHint = r.optHint()
+			a.IdempotentHint = r.optHint(&h, 2)
 		case "openWorldHint":
-			a.OpenWorldHint = r.optHint()
+			a.OpenWorldHint = r.optHint(&h, 3)
 		default:
 			r.Skip()
 		}

@@ -52,7 +52,7 @@ func (c *Conn) Listen(ctx context.Context, s *Session, cursor *Cursor, recv Rece
 		opened()
 	}
 	l := listener{exchange{conn: c, session: s, recv: recv}}
-	err = c.messages(resp, cursor, c.limits.event(), &l)
+	_, err = c.messages(resp, cursor, c.limits.event(), &l)
 	if err == io.EOF || !isBroken(err) {
 		return err
 	}

@@ -2,11 +2,18 @@ package mcpclient
 
 import (
 	"bytes"
+	"sync"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 	"github.com/hawser-mcp/hawser/internal/jsonvalue"
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
+
+// argumentBuffers holds *[]byte buffers in which arguments are encoded, each of at most
+// maxArgumentBuffer bytes.
+var argumentBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }}
+
+const maxArgumentBuffer = 64 << 10
 
 // toolParams encodes the parameters of tools/call like [wire.ToolParams], and with the same bytes.
 // The usual arguments, a map of plain values, need neither reflection nor a check of the result.
@@ -15,15 +22,22 @@ func toolParams(name string, args any) (params, encoded []byte, err error) {
 	if !ok || object == nil {
 		return wire.ToolParams(name, args)
 	}
-	var small [512]byte
-	b := append(small[:0], `{"name":`...)
+	buffer := argumentBuffers.Get().(*[]byte)
+	b := append((*buffer)[:0], `{"name":`...)
 	b = jsonrpc.AppendString(b, name)
 	b = append(b, `,"arguments":`...)
 	start := len(b)
-	if b, ok = jsonvalue.Append(b, object); !ok {
+	b, ok = jsonvalue.Append(b, object)
+	end := len(b)
+	if ok {
+		params = bytes.Clone(append(b, '}'))
+	}
+	if cap(b) <= maxArgumentBuffer {
+		*buffer = b
+	}
+	argumentBuffers.Put(buffer)
+	if !ok {
 		return wire.ToolParams(name, args)
 	}
-	end := len(b)
-	params = bytes.Clone(append(b, '}'))
 	return params, params[start:end:end], nil
 }

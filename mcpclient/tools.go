@@ -44,7 +44,8 @@ func (s *Session) callTool(ctx context.Context, name string, args any, opts []Ca
 	c := s.newCall(ctx, message{method: methodCallTool, name: name, hasName: true}, opts)
 	var err error
 	c.msg.params, c.args, err = toolParams(name, args)
-	c.result, c.value = result.decoder(c.keepRaw), result
+	c.tool = *result.decoder(c.keepRaw)
+	c.result, c.value = &c.tool, result
 	c.repeatable = s.declaredHarmless(&c.callOptions, name)
 	if result, err = finish(c, result, err); err != nil {
 		return nil, nil, namingTask(name, err)

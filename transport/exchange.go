@@ -101,6 +101,9 @@ func hideIdempotencyKey(h http.Header) http.Header {
 
 // got is the GotConn function of the trace. Once it is called, the request may be on the wire.
 func (e *exchange) got(info httptrace.GotConnInfo) {
+	if e.req == nil {
+		return // the prepared context is used for another request
+	}
 	if e.gotConn && !e.unsent() {
 		e.sent = true
 	}

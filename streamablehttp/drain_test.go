@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -208,6 +209,15 @@ func TestStreamThatEndsWithItsAnswerIsNotDrained(t *testing.T) {
 			require.Equal(t, 1, n.Accepted(), name)
 		})
 	}
+}
+
+// The same holds over any RoundTripper whose bodies return io.EOF with their last bytes.
+func TestStreamOfAnyRoundTripperThatEndsWithItsAnswer(t *testing.T) {
+	body := &trackedBody{Reader: iotest.DataErrReader(strings.NewReader(answerEvent))}
+	c := newConn(t, always(func() *http.Response { return respond(http.StatusOK, typeStream, body) }))
+	require.NoError(t, c.do(t.Context(), c.legacy(), new(heard)))
+	require.Nil(t, c.drain.queue)
+	require.EqualValues(t, 1, body.closed.Load())
 }
 
 // endingBody is a body that knows whether its end has arrived.

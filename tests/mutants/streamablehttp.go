@@ -182,7 +182,7 @@ var exchangeMutants = []mutant{
 		name: "a stream that was read to its end is drained", file: "streamablehttp/stream.go",
 		old:  `err == nil || refused) && !ended && !readEnd(`,
 		new:  `err == nil || refused) && !readEnd(`,
-		test: "TestStreamThatEndsWithItsAnswerIsNotDrained",
+		test: "TestStreamOfAnyRoundTripperThatEndsWithItsAnswer",
 	},
 	{
 		name: "the end of a stream that has arrived is left to the drainer", file: "streamablehttp/stream.go",
@@ -193,7 +193,7 @@ var exchangeMutants = []mutant{
 	{
 		name: "a call waits for the end of its stream", file: "streamablehttp/drain.go",
 		old:  `if !ok || !b.Ending() {`,
-		new:  `if !ok {`,
+		new:  `if _ = b; !ok {`,
 		test: "TestArrivedEndOfAStreamIsReadByTheCall|TestCallsUseOneConnectionIfTheirStreamsEnd",
 	},
 	{

@@ -23,7 +23,8 @@ func toolParams(name string, args any) (params, encoded []byte, err error) {
 		return wire.ToolParams(name, args)
 	}
 	buffer := argumentBuffers.Get().(*[]byte)
-	b := append((*buffer)[:0], `{"name":`...)
+	b := (*buffer)[:0]
+	b = append(b, `{"name":`...)
 	b = jsonrpc.AppendString(b, name)
 	b = append(b, `,"arguments":`...)
 	start := len(b)

@@ -144,7 +144,7 @@ func (c *cookies) add(out *sending, target *url.URL, own bool) {
 	}
 	if value := c.header(target); value != "" {
 		out.change()["Cookie"] = []string{value}
-	} else if _, old := out.header["Cookie"]; old { // of the request that was redirected
+	} else if !out.shared { // a shared header has no cookies, and must not be written to
 		delete(out.header, "Cookie")
 	}
 }

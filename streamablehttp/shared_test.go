@@ -82,7 +82,7 @@ func callShared(t *testing.T, c *Conn, s *Session, i int) {
 			return
 		}
 		for _, cookie := range []string{"node=n1", ""} { // none before the first answer
-			want := fmt.Sprintf(`["%s, %s","%s","%s","%s","%s"]`, typeJSON, typeStream, name, cookie, own, hook)
+			want := fmt.Sprintf(`[%q,%q,%q,%q,%q]`, typeJSON+", "+typeStream, name, cookie, own, hook)
 			if recv.result == want {
 				break
 			}

@@ -22,6 +22,7 @@ type call struct {
 	callOptions
 
 	cursor jsonrpc.Cursor // reads the result; a field, because a local variable would escape to the heap
+	tool   wire.CallTool  // the result of a tool call points to it, for the same reason
 
 	required     *InputRequired // set if the answer to the last try requires input and is not the result
 	inputBackoff *backoff.ExponentialBackOff

@@ -20,9 +20,9 @@ type CallOption func(*call)
 // callOptions holds what the options of a call set, apart from its message and its timeouts.
 type callOptions struct {
 	total      time.Duration // total timeout, used for calls with side effects and with WithTotalTimeout; 0: none
-	ownTotal   bool          // WithTotalTimeout was given
 	maxTries   int           // 0: as many as the session's policy allows
 	progress   func(context.Context, Progress)
+	ownTotal   bool // WithTotalTimeout was given
 	keepRaw    bool
 	idempotent bool
 	unresolved bool  // return the result of an extension as it was received

@@ -54,12 +54,16 @@ func (s *Session) close() error {
 // calls to end, so that they do not mistake answers to their cancellation for results. It returns
 // the state of the session that it deleted.
 func (s *Session) farewell(bound context.Context, cut []running, ended <-chan struct{}) *sessionState {
-	patience, stop := context.WithTimeout(bound, s.opts.Timeouts.Close/8) // a call may be running its callback
 	select {
-	case <-ended:
-	case <-patience.Done():
+	case <-ended: // usually, no call is running
+	default:
+		patience, stop := context.WithTimeout(bound, s.opts.Timeouts.Close/8) // a call may be running its callback
+		select {
+		case <-ended:
+		case <-patience.Done():
+		}
+		stop()
 	}
-	stop()
 	ctx, cancel := context.WithTimeout(bound, min(deleteTimeout, s.opts.Timeouts.Close/4))
 	s.cancelAll(ctx, cut)
 	cancel()

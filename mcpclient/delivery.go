@@ -67,16 +67,8 @@ func (s *Session) newDelivery(ctx context.Context, msg message) delivery {
 func (d *delivery) send(req *streamablehttp.Request, receiver streamablehttp.Receiver) error {
 	d.made = d.s.sendTime()
 	d.setBounds()
-	// The exchange has its own context: after the answer, its stream can be drained even if the
-	// caller's context has ended.
-	ctx, cancel := context.WithCancelCause(context.WithoutCancel(d.ctx))
-	if d.ctx.Done() != nil {
-		stop := context.AfterFunc(d.ctx, func() { cancel(context.Cause(d.ctx)) })
-		defer stop()
-	}
-	if deadline, ok := d.ctx.Deadline(); ok {
-		ctx = deadlineContext{ctx, deadline}
-	}
+	ctx, cancel, stop := d.exchangeContext()
+	defer stop()
 	d.Cancel, d.exchange = cancel, ctx
 	if err := d.s.watch.Add(&d.watched); err != nil {
 		cancel(nil)
@@ -90,6 +82,23 @@ func (d *delivery) send(req *streamablehttp.Request, receiver streamablehttp.Rec
 	req.Cancel = cancel
 	return d.s.conn.Call(ctx, d.state.http, req, receiver)
 }
+
+// exchangeContext returns the context of one exchange. It ends with the caller's context until stop
+// is called. After the answer, its stream can be drained even if the caller's context has ended.
+func (d *delivery) exchangeContext() (ctx context.Context, cancel context.CancelCauseFunc, stop func() bool) {
+	if d.ctx.Done() == nil {
+		ctx, cancel = context.WithCancelCause(d.ctx)
+		return ctx, cancel, neverStops
+	}
+	ctx, cancel = context.WithCancelCause(context.WithoutCancel(d.ctx))
+	stop = context.AfterFunc(d.ctx, func() { cancel(context.Cause(d.ctx)) })
+	if deadline, ok := d.ctx.Deadline(); ok {
+		ctx = deadlineContext{ctx, deadline}
+	}
+	return ctx, cancel, stop
+}
+
+func neverStops() bool { return false }
 
 // deadlineContext shows the caller's deadline to hooks and decorators. When the deadline passes,
 // the embedded context ends.

@@ -67,7 +67,12 @@ type message struct {
 // encoded, and encode only copies them. level is the log level to send to a modern server, nil for
 // none.
 func (m *message) encode(state *sessionState, level *mcp.LoggingLevel) []byte {
-	b := make([]byte, 0, len(m.params)+len(m.input)+len(state.meta)+len(m.meta)+len(m.method)+160)
+	meta := state.modern() || m.token != 0 || len(m.meta) > 0
+	size := len(m.params) + len(m.input) + len(m.method) + 80
+	if meta {
+		size += len(state.meta) + len(m.meta) + 64
+	}
+	b := make([]byte, 0, size)
 	b = append(b, `{"jsonrpc":"2.0"`...)
 	if m.id != 0 {
 		b = append(b, `,"id":`...)
@@ -75,7 +80,6 @@ func (m *message) encode(state *sessionState, level *mcp.LoggingLevel) []byte {
 	}
 	b = append(b, `,"method":`...)
 	b = jsonrpc.AppendString(b, m.method)
-	meta := state.modern() || m.token != 0 || len(m.meta) > 0
 	if len(m.params) > 0 || len(m.input) > 0 || meta {
 		b = append(b, `,"params":`...)
 		b = m.appendParams(b, state, meta, level)

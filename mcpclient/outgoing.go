@@ -9,7 +9,6 @@ import (
 	"reflect"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
-	"github.com/hawser-mcp/hawser/internal/wire"
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
@@ -89,7 +88,7 @@ func (o *Outgoing) SetArguments(args any) error {
 	case d.msg.method != methodCallTool:
 		return fmt.Errorf("%s has no arguments to set", d.msg.method)
 	}
-	_, encoded, err := wire.ToolParams(d.msg.name, args)
+	_, encoded, err := toolParams(d.msg.name, args)
 	if err != nil {
 		return err
 	}

@@ -122,6 +122,12 @@ func (c *call) deliverProgress(params []byte) {
 		return
 	}
 	select {
+	case c.callbackSlot <- struct{}{}: // the usual case, and cheaper than waiting for two channels
+		c.runCallback(p)
+		return
+	default:
+	}
+	select {
 	case c.callbackSlot <- struct{}{}:
 		c.runCallback(p)
 	case <-c.exchange.Done():

@@ -1,10 +1,6 @@
 package mcpclient
 
-import (
-	"context"
-
-	"github.com/hawser-mcp/hawser/internal/wire"
-)
+import "context"
 
 // relistTools lists all tools again to learn which arguments are mirrored into headers.
 func (s *Session) relistTools(ctx context.Context) error {
@@ -47,8 +43,9 @@ func (s *Session) callTool(ctx context.Context, name string, args any, opts []Ca
 	result := new(CallToolResult)
 	c := s.newCall(ctx, message{method: methodCallTool, name: name, hasName: true}, opts)
 	var err error
-	c.msg.params, c.args, err = wire.ToolParams(name, args)
-	c.result, c.value = result.decoder(c.keepRaw), result
+	c.msg.params, c.args, err = toolParams(name, args)
+	c.tool = *result.decoder(c.keepRaw)
+	c.result, c.value = &c.tool, result
 	c.repeatable = s.declaredHarmless(&c.callOptions, name)
 	if result, err = finish(c, result, err); err != nil {
 		return nil, nil, namingTask(name, err)

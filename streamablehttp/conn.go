@@ -67,7 +67,8 @@ type Conn struct {
 	acceptGzip  bool
 	limits      Limits
 	log         *slog.Logger
-	guarded     bool // the RoundTripper may send a request twice unless GetBody refuses
+	owner       preparer // the RoundTripper, if it sends requests without a copy; else nil
+	guarded     bool     // the RoundTripper may send a request twice unless GetBody refuses
 	cookies     cookies
 	streamFirst atomic.Bool // a 406 has shown that Accept must begin with text/event-stream
 	drain       drainer
@@ -94,6 +95,9 @@ func New(endpoint string, cfg Config) (*Conn, error) {
 	}
 	for name, values := range cfg.Header {
 		c.header[textproto.CanonicalMIMEHeaderKey(name)] = append(make([]string, 0, len(values)), values...)
+	}
+	if own, ok := cfg.RoundTripper.(preparer); ok && own.Prepare(context.Background()) != nil {
+		c.owner = own
 	}
 	c.cookies.off = cfg.NoCookies
 	if c.log == nil {

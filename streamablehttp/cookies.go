@@ -138,13 +138,13 @@ func (c *cookies) header(target *url.URL) string {
 }
 
 // add sets the Cookie header of a request for target. A Cookie header of the caller wins.
-func (c *cookies) add(header http.Header, target *url.URL, own bool) {
+func (c *cookies) add(out *sending, target *url.URL, own bool) {
 	if own {
 		return
 	}
 	if value := c.header(target); value != "" {
-		header["Cookie"] = []string{value}
-	} else {
-		delete(header, "Cookie")
+		out.change()["Cookie"] = []string{value}
+	} else if !out.shared { // a shared header has no cookies, and must not be written to
+		delete(out.header, "Cookie")
 	}
 }

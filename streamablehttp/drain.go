@@ -34,6 +34,19 @@ func (d *drainer) add(body io.ReadCloser, cancel context.CancelCauseFunc) {
 	}
 }
 
+// readEnd reads the end of a body if nothing else is left of it and the end has arrived, which the
+// bodies of this module's transports know. It never waits for the peer. It reports whether the body
+// has ended.
+func readEnd(body io.Reader) bool {
+	b, ok := body.(interface{ Ending() bool })
+	if !ok || !b.Ending() {
+		return false
+	}
+	var rest [1]byte
+	_, err := body.Read(rest[:])
+	return err == io.EOF
+}
+
 func (d *drainer) enqueue(l leftover) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

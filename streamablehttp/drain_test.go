@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -188,4 +189,66 @@ func TestDrainOfABodyThatOnlyCloseEnds(t *testing.T) {
 		<-body.closed
 		require.Equal(t, drainTime, time.Since(start))
 	})
+}
+
+// A stream that was read to its end with the answer is over when the call returns. The next call
+// has its connection, and nothing is left to drain.
+func TestStreamThatEndsWithItsAnswerIsNotDrained(t *testing.T) {
+	for name, size := range map[string]int{"with Content-Length": 0, "chunked": 3000} {
+		whole := func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.Header().Set("Content-Type", typeStream)
+			_, _ = io.WriteString(w, ":"+strings.Repeat(" ", size)+"\n"+answerEvent)
+		}
+		overNetwork(t, whole, func(t *testing.T, n *memnet.Network, rt transport.Transport) {
+			c := newConn(t, rt)
+			for range 100 {
+				require.NoError(t, c.do(t.Context(), c.legacy(), new(heard)), name)
+				require.Nil(t, c.drain.queue, "%s: the drainer was not needed", name)
+			}
+			require.Equal(t, 1, n.Accepted(), name)
+		})
+	}
+}
+
+// The same holds over any RoundTripper whose bodies return io.EOF with their last bytes.
+func TestStreamOfAnyRoundTripperThatEndsWithItsAnswer(t *testing.T) {
+	body := &trackedBody{Reader: iotest.DataErrReader(strings.NewReader(answerEvent))}
+	c := newConn(t, always(func() *http.Response { return respond(http.StatusOK, typeStream, body) }))
+	require.NoError(t, c.do(t.Context(), c.legacy(), new(heard)))
+	require.Nil(t, c.drain.queue)
+	require.EqualValues(t, 1, body.closed.Load())
+}
+
+// endingBody is a body that knows whether its end has arrived.
+type endingBody struct {
+	trackedBody
+
+	ending bool
+}
+
+func (b *endingBody) Ending() bool { return b.ending }
+
+// If the end of the stream has arrived behind the answer, the call reads it. If not, or if data
+// arrived instead, the stream is drained in the background.
+func TestArrivedEndOfAStreamIsReadByTheCall(t *testing.T) {
+	for _, test := range []struct {
+		tail    string
+		ending  bool
+		drained bool
+	}{{"", true, false}, {"", false, true}, {": more\n\n", true, true}} {
+		synctest.Test(t, func(t *testing.T) {
+			body := &endingBody{ending: test.ending}
+			body.Reader = io.MultiReader(strings.NewReader(answerEvent), strings.NewReader(test.tail))
+			c := newConn(t, always(func() *http.Response { return respond(http.StatusOK, typeStream, body) }))
+			require.NoError(t, c.do(t.Context(), c.legacy(), new(heard)))
+			require.Equal(t, test.drained, c.drain.queue != nil)
+			if !test.drained {
+				require.EqualValues(t, 1, body.closed.Load(), "closed before the call returns")
+			}
+			synctest.Wait()
+			require.EqualValues(t, 1, body.closed.Load())
+			require.EqualValues(t, len(answerEvent)+len(test.tail), body.read.Load())
+		})
+	}
 }

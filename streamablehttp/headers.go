@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"strings"
+	"sync"
 
 	"github.com/hawser-mcp/hawser/internal/httprule"
 	"github.com/hawser-mcp/hawser/internal/redact"
@@ -118,9 +119,16 @@ type Session struct {
 	version string
 	id      string
 	modern  bool
-	post    http.Header
-	get     http.Header
-	del     http.Header
+	gzip    bool
+	common  http.Header  // of all requests
+	post    http.Header  // of messages
+	tools   *toolHeaders // nil for a legacy revision
+}
+
+// toolHeaders holds the headers of calls without a header of their own, by the name of the tool.
+type toolHeaders struct {
+	mu     sync.Mutex
+	byName map[string]http.Header // guarded by mu
 }
 
 // NewSession returns the state for requests of one revision. version is empty before the revision
@@ -136,17 +144,29 @@ func (c *Conn) NewSession(version, id string, modern bool) *Session {
 	if id != "" && !modern {
 		set(common, headerSession, id)
 	}
-	s := &Session{version: version, id: id, modern: modern}
-	s.post, s.get, s.del = common.Clone(), common.Clone(), common
-	set(s.post, "Content-Type", typeJSON)
-	set(s.post, "Accept", typeJSON+", "+typeStream)
-	set(s.get, "Accept", typeStream)
-	for _, h := range []http.Header{s.post, s.get} {
-		if c.acceptGzip {
-			set(h, "Accept-Encoding", "gzip")
-		}
+	s := &Session{version: version, id: id, modern: modern, common: common, gzip: c.acceptGzip}
+	if modern {
+		s.tools = new(toolHeaders)
 	}
+	s.post = cloneHeader(common, 3)
+	set(s.post, "Content-Type", typeJSON)
+	s.accept(s.post, typeJSON+", "+typeStream)
 	return s
+}
+
+// accept sets the headers about the response that a request accepts.
+func (s *Session) accept(h http.Header, types string) {
+	h["Accept"] = []string{types}
+	if s.gzip {
+		h["Accept-Encoding"] = []string{"gzip"}
+	}
+}
+
+// getHeader returns a new header map for a GET that opens a stream, with room for extra headers.
+func (s *Session) getHeader(extra int) http.Header {
+	h := cloneHeader(s.common, extra+2)
+	s.accept(h, typeStream)
+	return h
 }
 
 // Version returns the protocol revision, or "" before it is negotiated.
@@ -178,6 +198,40 @@ func (s *Session) postHeader(req *Request) http.Header {
 	}
 	return h
 }
+
+// maxToolHeaders bounds the tools whose headers a Session keeps, and maxToolName their names in
+// bytes.
+const (
+	maxToolHeaders = 32
+	maxToolName    = 128
+)
+
+// sharedHeader returns the header of a request that has no header of its own, or nil. It belongs to
+// other requests too and must not be changed.
+func (s *Session) sharedHeader(req *Request) http.Header {
+	switch {
+	case len(req.Header) > 0 || s.modern && len(req.Params) > 0:
+		return nil
+	case !s.modern:
+		return s.post
+	case req.Method != methodCallTool || !req.HasName || len(req.Name) > maxToolName:
+		return nil
+	}
+	kept := s.tools
+	kept.mu.Lock()
+	defer kept.mu.Unlock()
+	h := kept.byName[req.Name]
+	if h == nil && len(kept.byName) < maxToolHeaders {
+		if kept.byName == nil {
+			kept.byName = make(map[string]http.Header)
+		}
+		h = s.postHeader(req)
+		kept.byName[req.Name] = h
+	}
+	return h
+}
+
+const methodCallTool = "tools/call"
 
 // addHeaders adds the headers of one request to h. An append to a value slice does not change own.
 func addHeaders(h, own http.Header) {

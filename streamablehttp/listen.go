@@ -13,12 +13,12 @@ import (
 // Server"). If the cursor has an event ID, the stream resumes after that event. own are the headers of
 // the request whose stream it is.
 func (c *Conn) openStream(ctx context.Context, s *Session, cursor *Cursor, own http.Header) (*http.Response, error) {
-	header := cloneHeader(s.get, 1+len(own))
+	header := s.getHeader(1 + len(own))
 	addHeaders(header, own)
 	if id, ok := cursor.ID(); ok {
 		header[headerCursor] = []string{id}
 	}
-	resp, err := c.roundTrip(ctx, http.MethodGet, header, nil, nil)
+	resp, err := c.roundTrip(ctx, &sending{method: http.MethodGet, header: header})
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (c *Conn) Listen(ctx context.Context, s *Session, cursor *Cursor, recv Rece
 		opened()
 	}
 	l := listener{exchange{conn: c, session: s, recv: recv}}
-	err = c.messages(resp, cursor, c.limits.event(), &l)
+	_, err = c.messages(resp, cursor, c.limits.event(), &l)
 	if err == io.EOF || !isBroken(err) {
 		return err
 	}
@@ -100,7 +100,7 @@ func (l *listener) rest([]byte) (bool, error) { return false, nil }
 // Delete ends a legacy session on the server. 404 and 405 count as success: the session no longer
 // exists, or clients may not end it. Errors are as for [Conn.Call].
 func (c *Conn) Delete(ctx context.Context, s *Session) error {
-	resp, err := c.roundTrip(ctx, http.MethodDelete, cloneHeader(s.del, 0), nil, nil)
+	resp, err := c.roundTrip(ctx, &sending{method: http.MethodDelete, header: cloneHeader(s.common, 0)})
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func (x *exchange) readEvents(resp *http.Response, text []byte) error {
 	plain := *resp
 	plain.Header, plain.Body = http.Header{}, io.NopCloser(bytes.NewReader(text))
 	x.resp = resp
-	err := x.conn.messages(&plain, &x.cursor, x.limits.event(), x)
+	_, err := x.conn.messages(&plain, &x.cursor, x.limits.event(), x)
 	switch {
 	case err == nil || !isBroken(err):
 		return unwrap(err)

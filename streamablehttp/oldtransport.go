@@ -23,7 +23,7 @@ const maxOldEvent = 8 << 10
 // "Backwards Compatibility"). It waits for the first event until ctx ends.
 func (c *Conn) IsOldTransport(ctx context.Context) bool {
 	s := c.NewSession("", "", false)
-	resp, err := c.roundTrip(ctx, http.MethodGet, cloneHeader(s.get, 0), nil, nil)
+	resp, err := c.roundTrip(ctx, &sending{method: http.MethodGet, header: s.getHeader(0)})
 	if err != nil {
 		return false
 	}

@@ -93,7 +93,8 @@ func (c *Conn) Call(ctx context.Context, s *Session, req *Request, recv Receiver
 // Notify sends a message that has no answer: a notification, or a response to a request from the
 // server. Any 2xx is success, whatever its body. Errors are as for [Conn.Call].
 func (c *Conn) Notify(ctx context.Context, s *Session, req *Request) error {
-	resp, err := c.roundTrip(ctx, http.MethodPost, s.postHeader(req), req.Body, req.Began)
+	out := c.post(s, req)
+	resp, err := c.roundTrip(ctx, &out)
 	if err != nil {
 		return err
 	}
@@ -132,13 +133,18 @@ type exchange struct {
 	resp    *http.Response // the stream that is read
 	foreign error          // the last answer to another request
 	drained bool           // the drainer owns the body and cancel
+	first   outgoing       // the first HTTP request
 
 	resuming *resumption // nil until a stream is cut
 }
 
 func (x *exchange) run(ctx context.Context, req *Request) error {
 	c := x.conn
-	resp, err := c.roundTrip(ctx, http.MethodPost, x.session.postHeader(req), req.Body, req.Began)
+	out := c.post(x.session, req)
+	if x.first.text == nil {
+		out.room = &x.first
+	}
+	resp, err := c.roundTrip(ctx, &out)
 	if err != nil {
 		return err
 	}

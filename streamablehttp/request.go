@@ -17,27 +17,59 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
+// sending is a request with the redirects that it follows.
+type sending struct {
+	method string
+	header http.Header
+	shared bool // header belongs to other requests too: it is copied before a change
+	body   []byte
+	began  *atomic.Bool // Request.Began
+	room   *outgoing    // unused memory for the first HTTP request; nil allocates it
+}
+
+// post returns the sending of a message. The header is a new map, because decorators may write into
+// it. Without decorators, requests share their header.
+func (c *Conn) post(s *Session, req *Request) sending {
+	out := sending{method: http.MethodPost, body: req.Body, began: req.Began}
+	if c.owner != nil {
+		out.header = s.sharedHeader(req)
+		out.shared = out.header != nil
+	}
+	if !out.shared {
+		out.header = s.postHeader(req)
+	}
+	return out
+}
+
+// change returns the header, which may be changed.
+func (out *sending) change() http.Header {
+	if out.shared {
+		out.header, out.shared = cloneHeader(out.header, 2), false
+	}
+	return out.header
+}
+
 // roundTrip sends one HTTP request and follows allowed redirects, unless began is set. It returns a
 // *transport.Error or a *RedirectError. An error of the hook has stage NotSent.
-func (c *Conn) roundTrip(ctx context.Context, method string, header http.Header, body []byte, began *atomic.Bool) (*http.Response, error) {
+func (c *Conn) roundTrip(ctx context.Context, out *sending) (*http.Response, error) {
 	if c.hook != nil {
-		if err := c.runHook(ctx, header); err != nil {
+		if err := c.runHook(ctx, out.change()); err != nil {
 			return nil, err
 		}
 	}
-	if method == http.MethodPost && c.streamFirst.Load() {
-		header["Accept"] = []string{typeStream + ", " + typeJSON}
+	if out.method == http.MethodPost && c.streamFirst.Load() {
+		out.change()["Accept"] = []string{typeStream + ", " + typeJSON}
 	}
 	target := c.url
-	_, own := header["Cookie"]
+	_, own := out.header["Cookie"]
 	for redirects := 0; ; redirects++ {
-		if isSet(began) { // it may have been set while the hook ran, or after the last try failed
+		if isSet(out.began) { // it may have been set while the hook ran, or after the last try failed
 			return nil, &transport.Error{Stage: transport.MaybeSent, Op: "send request", Err: errReplay}
 		}
-		c.cookies.add(header, &target, own)
-		resp, err := c.send(ctx, method, target, header, body, began)
+		c.cookies.add(out, &target, own)
+		resp, err := c.send(ctx, target, out)
 		if err != nil {
-			return nil, c.masked(header, linkError(contextCause(ctx), "send request", err))
+			return nil, c.masked(out.header, linkError(contextCause(ctx), "send request", err))
 		}
 		c.cookies.take(&target, resp)
 		if resp.StatusCode != http.StatusTemporaryRedirect && resp.StatusCode != http.StatusPermanentRedirect {
@@ -52,10 +84,10 @@ func (c *Conn) roundTrip(ctx context.Context, method string, header http.Header,
 		switch {
 		case err != nil:
 			return nil, err
-		case isSet(began):
+		case isSet(out.began):
 			return nil, c.notFollowed(&target, resp, "the server already works on the request")
 		}
-		target, header = *next, header.Clone() // a decorator may still use the map
+		target, out.header, out.shared = *next, out.header.Clone(), false // a decorator may still use the map
 	}
 }
 
@@ -73,25 +105,36 @@ func (c *Conn) runHook(ctx context.Context, header http.Header) error {
 	return nil
 }
 
-// send performs one exchange. The request has its own header map, because some decorators write
-// into it.
-func (c *Conn) send(
-	ctx context.Context, method string, target url.URL, header http.Header, body []byte, began *atomic.Bool,
-) (*http.Response, error) {
-	out := &outgoing{url: target, began: began}
-	if c.guarded && body != nil {
+// send performs one exchange.
+func (c *Conn) send(ctx context.Context, target url.URL, from *sending) (*http.Response, error) {
+	out := from.room
+	from.room = nil
+	if out == nil {
+		out = new(outgoing)
+	}
+	out.url, out.began, out.text = target, from.began, from.body
+	prepared := false
+	switch {
+	case from.body == nil:
+	case c.owner != nil:
+		if own := c.owner.Prepare(ctx); own != nil {
+			ctx, prepared = own, true
+		}
+	case c.guarded:
 		out.guard = new(replayGuard)
 		ctx = httptrace.WithClientTrace(ctx, out.guard.trace())
 	}
 	req := (&http.Request{
-		Method: method, URL: &out.url, Host: target.Host, Header: header,
+		Method: from.method, URL: &out.url, Host: target.Host, Header: from.header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}).WithContext(ctx)
-	if body != nil {
-		out.text = body
-		out.body.Reset(body)
+	if from.body != nil {
+		out.body.Reset(from.body)
 		// net/http recognizes this type as memory and sends header and body in one write.
-		req.ContentLength, req.Body, req.GetBody = int64(len(body)), io.NopCloser(&out.body), out.getBody
+		req.ContentLength, req.Body = int64(len(from.body)), io.NopCloser(&out.body)
+		if !prepared {
+			req.GetBody = out.getBody
+		}
 	}
 	resp, err := c.rt.RoundTrip(req)
 	if err != nil {
@@ -110,6 +153,12 @@ func (c *Conn) send(
 		resp.Request = req
 	}
 	return resp, nil
+}
+
+// preparer is implemented by [transport.NewDirect], which documents Prepare. Prepare returns nil if
+// requests cannot be prepared.
+type preparer interface {
+	Prepare(ctx context.Context) context.Context
 }
 
 // outgoing holds the parts of one request, in one allocation.

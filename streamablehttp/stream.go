@@ -72,19 +72,26 @@ type sink interface {
 }
 
 // messages reads the messages of a stream, each at most maxEvent bytes, and passes them to the
-// sink. It stops when the sink reports the last message or an error, or when the stream ends. It
-// returns nil after the last message, and io.EOF at the end of the stream.
-func (c *Conn) messages(resp *http.Response, cursor *Cursor, maxEvent int, to sink) error {
+// sink. It stops when the sink reports the last message or an error, or when the stream ends. The
+// error is nil after the last message, and io.EOF at the end of the stream. ended reports whether
+// the body was read to its end.
+func (c *Conn) messages(resp *http.Response, cursor *Cursor, maxEvent int, to sink) (ended bool, err error) {
 	body, err := c.decoded(resp)
 	if err != nil {
-		return err
+		return false, err
 	}
 	r := readerPool.Get().(*sse.Reader)
 	r.Reset(body, maxEvent)
 	defer func() {
+		ended = r.SourceEnded()
 		r.Reset(nil, 0)
 		readerPool.Put(r)
 	}()
+	return false, readMessages(r, cursor, to)
+}
+
+// readMessages passes the messages of r to the sink, see messages.
+func readMessages(r *sse.Reader, cursor *Cursor, to sink) error {
 	for {
 		ev, err := r.Next()
 		if err != nil {
@@ -125,9 +132,9 @@ func (c *Conn) messages(resp *http.Response, cursor *Cursor, maxEvent int, to si
 func (x *exchange) readAnswerStream(ctx context.Context, resp *http.Response) error {
 	for {
 		x.resp = resp
-		err := x.conn.messages(resp, &x.cursor, x.limits.event(), x)
+		ended, err := x.conn.messages(resp, &x.cursor, x.limits.event(), x)
 		if err == nil || !isBroken(err) {
-			x.leave(resp, err)
+			x.leave(resp, ended, err)
 			return unwrap(err)
 		}
 		x.conn.discard(resp)
@@ -159,10 +166,11 @@ func (x *exchange) event(name []byte) error {
 // alone reports whether the current message is all that the server has sent for the request.
 func (x *exchange) alone() bool { return x.events <= 1 && !x.cursor.hasID && !x.resumed }
 
-// leave ends an answered stream. After an answer the rest is drained, so the connection can be
-// reused. After a protocol error the stream is closed at once.
-func (x *exchange) leave(resp *http.Response, err error) {
-	if _, refused := err.(*RPCError); err == nil || refused {
+// leave ends an answered stream. ended reports whether it was read to its end. After an answer the
+// rest is drained, so the connection can be reused. After a protocol error, or if there is no rest,
+// the stream is closed at once.
+func (x *exchange) leave(resp *http.Response, ended bool, err error) {
+	if _, refused := err.(*RPCError); (err == nil || refused) && !ended && !readEnd(resp.Body) {
 		x.drained = true
 		x.conn.drain.add(resp.Body, x.cancel)
 		return

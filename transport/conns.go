@@ -81,6 +81,10 @@ type conn struct {
 	pool   *pool         // nil if it has none
 	writes atomic.Uint32 // number of writes begun; while it is 0, nothing can have reached the server
 
+	// tail belongs to the reader of the body of the HTTP/1 exchange on this connection. It is nil
+	// until needed.
+	tail *tail
+
 	// user is the HTTP/1 exchange on this connection.
 	user atomic.Pointer[exchange]
 	// sending is the streamed body of the HTTP/1 request on this connection. Close of the

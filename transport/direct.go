@@ -67,6 +67,7 @@ type direct struct {
 	guarded   *http.Transport // for requests with a guard, see WithDialGuard
 	pools     pools           // for https, unless http1Only
 	http1Only bool
+	custom    bool // the user's code sees the requests
 	dialer    func(ctx context.Context, network, addr string) (net.Conn, error)
 	timeout   time.Duration // of a dial; 0 means none
 	conns     connSet
@@ -103,7 +104,7 @@ func NewDirect(opts *DirectOptions) Transport {
 	if opts != nil {
 		o = *opts
 	}
-	d := &direct{dialer: o.DialContext, timeout: orDefault(o.DialTimeout, DefaultDialTimeout)}
+	d := &direct{dialer: o.DialContext, timeout: orDefault(o.DialTimeout, DefaultDialTimeout), custom: o.Proxy != nil}
 	if d.dialer == nil {
 		d.dialer = (&net.Dialer{KeepAlive: keepAliveInterval, ControlContext: judgeSocket}).DialContext
 	}
@@ -215,7 +216,7 @@ func (d *direct) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, &Error{Stage: NotSent, Permanent: true, Op: "round trip", Err: ErrClosed}
 	}
-	e := &exchange{d: d, req: req}
+	e := d.exchangeOf(req)
 	var via sender = d.plain
 	switch {
 	case guardOf(req.Context()) != nil:

@@ -22,9 +22,11 @@ type exchange struct {
 	body   io.ReadCloser // of the response
 	cancel context.CancelCauseFunc
 	trace  httptrace.ClientTrace
-	sender *requestBody // nil unless the body may block or the exchange has a worker
-	worker *worker      // nil unless the exchange may use HTTP/2
+	sender *requestBody    // nil unless the body may block or the exchange has a worker
+	worker *worker         // nil unless the exchange may use HTTP/2
+	parent context.Context // the parent of a prepared context; nil without Prepare
 
+	ready   bool // req was prepared: it needs no copy
 	gotConn bool
 	sent    bool      // an earlier connection may have carried the request
 	conn    *conn     // the last connection; nil if it is unknown
@@ -50,6 +52,9 @@ var errReplay = errors.New("the connection or the server dropped the request, an
 // connection if there is an Idempotency-Key. Without GetBody, net/http repeats only requests that
 // it has not begun to send. For requests without a body, see got.
 func (e *exchange) outgoing() *http.Request {
+	if e.ready {
+		return e.req
+	}
 	e.trace.GotConn = e.got
 	ctx := guarded(httptrace.WithClientTrace(e.req.Context(), &e.trace))
 	bodyless := e.req.Body == nil || e.req.Body == http.NoBody
@@ -96,6 +101,9 @@ func hideIdempotencyKey(h http.Header) http.Header {
 
 // got is the GotConn function of the trace. Once it is called, the request may be on the wire.
 func (e *exchange) got(info httptrace.GotConnInfo) {
+	if e.req == nil {
+		return // the prepared context is used for another request
+	}
 	if e.gotConn && !e.unsent() {
 		e.sent = true
 	}

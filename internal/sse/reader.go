@@ -157,6 +157,10 @@ func (r *Reader) Rest() (data, raw []byte) {
 	return data, raw
 }
 
+// SourceEnded reports whether the source has returned io.EOF. Events that it returned before may be
+// unread.
+func (r *Reader) SourceEnded() bool { return r.srcErr == io.EOF }
+
 // passIdle drops buf[from:pos], which had no event, and the empty lines and comments after it. It
 // compares exact repetitions as a whole instead of splitting them into lines, so a stream of
 // nothing else costs little more than reading it.

@@ -88,7 +88,8 @@ func (e *Exchange) WasCut() bool { return e.cut }
 // Add starts watching e. Each Add needs a Remove. After Close, Add returns the cause that was
 // passed to Close.
 func (w *Watch) Add(e *Exchange) error {
-	w.Touch(e)
+	now := w.Now()
+	e.last.Store(int64(now))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed != nil {
@@ -99,7 +100,7 @@ func (w *Watch) Add(e *Exchange) error {
 		w.first.prev = e
 	}
 	w.first = e
-	e.watched, e.pauses, e.pausedAt = e.watched+1, 0, w.Now()
+	e.watched, e.pauses, e.pausedAt = e.watched+1, 0, now
 	if at, _, _ := w.next(e); at > 0 {
 		w.arm(at)
 	}

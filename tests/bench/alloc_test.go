@@ -51,9 +51,26 @@ func TestSmallCallAllocations(t *testing.T) {
 	eras(t, func(t *testing.T, c client) {
 		allocs, size := perCall(t, c, json200, 2000)
 		t.Logf("200 B JSON: %.1f allocations, %.0f B", allocs, size)
-		require.LessOrEqual(t, allocs, 40.0)
-		require.LessOrEqual(t, size, 4096.0)
+		require.LessOrEqual(t, allocs, 28.0)
+		require.LessOrEqual(t, size, 3328.0)
 	})
+}
+
+// A call over loopback allocates little more than net/http itself, which the floor measures.
+func TestDirectCallAllocations(t *testing.T) {
+	url := newServer(t).url
+	for name, opts := range map[string]mcpclient.Options{"legacy": legacy, "modern": modern} {
+		for _, s := range []*scenario{json200, sse200} {
+			t.Run(name+" "+s.name, func(t *testing.T) {
+				floor, floorSize := perCall(t, floorClient(t, url, nil), s, 2000)
+				opts.Transport = direct(t)
+				allocs, size := perCall(t, hawserClient(t, url, opts), s, 2000)
+				t.Logf("%.1f allocations, %.0f B; the floor %.1f, %.0f B", allocs, size, floor, floorSize)
+				require.LessOrEqual(t, allocs, floor+5)
+				require.LessOrEqual(t, size, floorSize+1800)
+			})
+		}
+	}
 }
 
 // Interceptors that change nothing cost a call no memory.
@@ -121,8 +138,8 @@ func TestCancellableCallAllocations(t *testing.T) {
 	opts.Transport = new(memory)
 	allocs, size := perCall(t, hawserClientIn(ctx, t, "http://memory.test/mcp", opts), json200, 2000)
 	t.Logf("200 B JSON: %.1f allocations, %.0f B", allocs, size)
-	require.LessOrEqual(t, allocs, 40.0)
-	require.LessOrEqual(t, size, 4096.0)
+	require.LessOrEqual(t, allocs, 31.0)
+	require.LessOrEqual(t, size, 3328.0)
 }
 
 // A text of 1 MiB with escapes and without Content-Length costs little more than the text itself.

@@ -178,4 +178,62 @@ var exchangeMutants = []mutant{
 		new:  `if len(id) > 1000*maxSessionID {`,
 		test: "TestCheckSessionIDBoundsItsLength",
 	},
+	{
+		name: "a stream that was read to its end is drained", file: "streamablehttp/stream.go",
+		old:  `err == nil || refused) && !ended && !readEnd(`,
+		new:  `err == nil || refused) && !readEnd(`,
+		test: "TestStreamOfAnyRoundTripperThatEndsWithItsAnswer",
+	},
+	{
+		name: "the end of a stream that has arrived is left to the drainer", file: "streamablehttp/stream.go",
+		old:  ` && !ended && !readEnd(resp.Body) {`,
+		new:  ` && !ended {`,
+		test: "TestArrivedEndOfAStreamIsReadByTheCall",
+	},
+	{
+		name: "a call waits for the end of its stream", file: "streamablehttp/drain.go",
+		old:  `if !ok || !b.Ending() {`,
+		new:  `if _ = b; !ok {`,
+		test: "TestArrivedEndOfAStreamIsReadByTheCall",
+	},
+	{
+		name: "data instead of the end counts as the end of a stream", file: "streamablehttp/drain.go",
+		old:  "return err == io.EOF\n}\n\nfunc (d *drainer) enqueue",
+		new:  "_ = err\n\treturn true\n}\n\nfunc (d *drainer) enqueue",
+		test: "TestArrivedEndOfAStreamIsReadByTheCall",
+	},
+	{
+		name: "a cookie changes the headers of all requests", file: "streamablehttp/request.go",
+		old: `	if out.shared {
+		out.header, out.shared = cloneHeader`,
+		new: `	if false {
+		out.header, out.shared = cloneHeader`,
+		test: "TestSharedHeadersAreNotChanged",
+	},
+	{
+		name: "requests with headers of their own share them", file: "streamablehttp/headers.go",
+		old:  `case len(req.Header) > 0 || s.modern && len(req.Params) > 0:`,
+		new:  `case s.modern && len(req.Params) > 0:`,
+		test: "TestSharedHeadersAreNotChanged",
+	},
+	{
+		name: "calls with mirrored arguments share their headers", file: "streamablehttp/headers.go",
+		old:  `case len(req.Header) > 0 || s.modern && len(req.Params) > 0:`,
+		new:  `case len(req.Header) > 0:`,
+		test: "TestKeptToolHeadersAreBounded",
+	},
+	{
+		name: "the headers of any number of tools are kept", file: "streamablehttp/headers.go",
+		old:  `if h == nil && len(kept.byName) < maxToolHeaders {`,
+		new:  `if h == nil {`,
+		test: "TestKeptToolHeadersAreBounded",
+	},
+	{
+		name: "decorators write into the headers of other requests", file: "streamablehttp/request.go",
+		old: `	if c.owner != nil {
+		out.header = s.sharedHeader(req)`,
+		new: `	{
+		out.header = s.sharedHeader(req)`,
+		test: "TestDecoratorsGetTheirOwnHeader",
+	},
 }

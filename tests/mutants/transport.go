@@ -65,4 +65,24 @@ var transportMutants = []mutant{
 		old: `return io.ErrUnexpectedEOF`, new: `return io.EOF`,
 		test: "TestCleanKeepsTheChainUnlessItHoldsASecret|TestDirectKeepsTheContract|TestStageAfterTheRequestIsSent",
 	},
+	{
+		name: "transport: the beginning of a chunk counts as the end of a body", file: "transport/tail.go",
+		old: `return string(arrived) == lastChunk ||`, new: `return len(arrived) > 0 ||`,
+		test: "TestEndingIsFalseIfAReadMightWait",
+	},
+	{
+		name: "transport: a prepared request without a body is sent itself", file: "transport/prepared.go",
+		old: ` || req.Body == nil || req.Body == http.NoBody || req.GetBody != nil {`, new: ` {`,
+		test: "TestPreparedRequestIsCopiedIfNecessary|TestPreparedRequestsKeepTheContract",
+	},
+	{
+		name: "transport: the user's Proxy sees prepared requests", file: "transport/prepared.go",
+		old: `if d.custom || guardOf(ctx) != nil {`, new: `if guardOf(ctx) != nil {`,
+		test: "TestPrepareRefuses",
+	},
+	{
+		name: "transport: guarded requests are prepared", file: "transport/prepared.go",
+		old: `if d.custom || guardOf(ctx) != nil {`, new: `if d.custom {`,
+		test: "TestPrepareRefuses",
+	},
 }

@@ -88,6 +88,10 @@ var importRules = map[string]importRule{
 		why:  "a link carries messages independent of their content",
 		only: []string{"github.com/gorilla/websocket"},
 	},
+	"internal/jsonvalue": {
+		why:     "it replaces a function of encoding/json and knows no more than that",
+		onlyStd: true,
+	},
 	"internal/jsonrpc":   parserRule,
 	"internal/sse":       parserRule,
 	"internal/challenge": parserRule,

@@ -366,6 +366,14 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 }
 
+// Ending reports whether all that is left of the body is its end or an error, and it has arrived:
+// the next Read does not wait.
+func (b *body) Ending() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err != nil && b.off == len(b.buf)
+}
+
 var errClosedBody = &transport.Error{Op: "read body", Err: http.ErrBodyReadAfterClose}
 
 // Close discards the unread rest of the body, without waiting. It always returns nil.

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -95,4 +96,31 @@ func TestResponseLengths(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A body knows when only its end is left, so its reader can take the end without waiting.
+func TestBodyKnowsThatItsEndHasArrived(t *testing.T) {
+	inBothModes(t, executor.Options{}, func(w *world) {
+		r, resp := w.open(w.Context(), w.l)
+		body := resp.Body.(interface {
+			io.Reader
+			Ending() bool
+		})
+		require.False(w, body.Ending(), "nothing has arrived")
+		r.Piece("fine")
+		synctest.Wait()
+		require.False(w, body.Ending(), "data is left")
+		_, err := io.ReadFull(body, make([]byte, 2))
+		require.NoError(w, err)
+		r.Done()
+		synctest.Wait()
+		require.False(w, body.Ending(), "data is left before the end")
+		_, err = io.ReadFull(body, make([]byte, 2))
+		require.NoError(w, err)
+		require.True(w, body.Ending())
+		_, err = body.Read(make([]byte, 1))
+		require.Equal(w, io.EOF, err)
+		require.True(w, body.Ending())
+		require.NoError(w, resp.Body.Close())
+	})
 }

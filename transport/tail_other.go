@@ -1,0 +1,7 @@
+//go:build !unix || aix
+
+package transport
+
+const canPeek = false
+
+func (*tail) peek(uintptr) {}

@@ -93,7 +93,7 @@ func (c *Conn) send(
 		// net/http recognizes this type as memory and sends header and body in one write.
 		req.ContentLength, req.Body, req.GetBody = int64(len(body)), io.NopCloser(&out.body), out.getBody
 	}
-	resp, err := c.rt.RoundTrip(req)
+	resp, err := c.exchange(req)
 	if err != nil {
 		if out.guard.lost() && transport.StageOf(err) == transport.NotSent { // the error is only about net/http's last try
 			err = &transport.Error{Stage: transport.MaybeSent, Err: err}
@@ -110,6 +110,27 @@ func (c *Conn) send(
 		resp.Request = req
 	}
 	return resp, nil
+}
+
+// exchange calls RoundTrip. A goroutine that reads a stream for hours keeps the stack that its
+// deepest call needed, and that is RoundTrip. So for such a stream it is called on a goroutine of
+// its own. A panic of the RoundTripper reaches the caller either way.
+func (c *Conn) exchange(req *http.Request) (resp *http.Response, err error) {
+	if !httprule.OpensStream(req.Method, req.Header) {
+		return c.rt.RoundTrip(req)
+	}
+	var panicked any
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() { panicked = recover() }()
+		resp, err = c.rt.RoundTrip(req)
+	}()
+	<-done
+	if panicked != nil {
+		panic(panicked)
+	}
+	return resp, err
 }
 
 // outgoing holds the parts of one request, in one allocation.

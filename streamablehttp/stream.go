@@ -59,6 +59,19 @@ func fitsHeader(id []byte) bool {
 // readerPool holds stream readers that no call is using.
 var readerPool = sync.Pool{New: func() any { return sse.NewReader(nil, 0) }}
 
+// streamReader returns a Reader for the body of resp, and a function that gives it back. A stream
+// that is meant to stay open gets a new Reader, because one from the pool may have a large window.
+func streamReader(resp *http.Response) (r *sse.Reader, done func()) {
+	if req := resp.Request; httprule.OpensStream(req.Method, req.Header) {
+		return new(sse.Reader), func() {}
+	}
+	r = readerPool.Get().(*sse.Reader)
+	return r, func() {
+		r.Reset(nil, 0)
+		readerPool.Put(r)
+	}
+}
+
 // sink receives the events and messages of a stream.
 type sink interface {
 	// event is called for each event with data. An error ends the reading.
@@ -79,12 +92,9 @@ func (c *Conn) messages(resp *http.Response, cursor *Cursor, maxEvent int, to si
 	if err != nil {
 		return err
 	}
-	r := readerPool.Get().(*sse.Reader)
+	r, done := streamReader(resp)
+	defer done()
 	r.Reset(body, maxEvent)
-	defer func() {
-		r.Reset(nil, 0)
-		readerPool.Put(r)
-	}()
 	for {
 		ev, err := r.Next()
 		if err != nil {

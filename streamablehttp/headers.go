@@ -137,7 +137,7 @@ func (c *Conn) NewSession(version, id string, modern bool) *Session {
 		set(common, headerSession, id)
 	}
 	s := &Session{version: version, id: id, modern: modern}
-	s.post, s.get, s.del = common.Clone(), common.Clone(), common
+	s.post, s.get, s.del = maps.Clone(common), maps.Clone(common), common
 	set(s.post, "Content-Type", typeJSON)
 	set(s.post, "Accept", typeJSON+", "+typeStream)
 	set(s.get, "Accept", typeStream)

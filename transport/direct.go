@@ -35,7 +35,6 @@ const (
 	keepAliveInterval = 15 * time.Second
 
 	streamBuffer = 1 << 10 // each of the two buffers of an HTTP/1 connection that carries a stream
-	streamShare  = 8       // one of so many idle connections may be one that carried a stream
 )
 
 // DirectOptions are the options of [NewDirect]. The zero value suits most programs. NewDirect
@@ -56,9 +55,9 @@ type DirectOptions struct {
 	NoProxy bool
 	// HTTP1Only disables HTTP/2.
 	HTTP1Only bool
-	// MaxIdlePerHost is how many idle connections to one host are kept, including those that
-	// carried event streams. Zero means [DefaultMaxIdlePerHost], negative means none: each
-	// connection is used once.
+	// MaxIdlePerHost is how many idle connections to one host are kept. Zero means
+	// [DefaultMaxIdlePerHost], negative means none: each connection is used once. A connection
+	// that carried a stream of a session is never kept over HTTP/1.
 	MaxIdlePerHost int
 	// IdleTimeout is how long an idle connection is kept. Zero means [DefaultIdleTimeout], negative
 	// means no limit.
@@ -70,7 +69,7 @@ type DirectOptions struct {
 // direct implements Transport with net/http in this process.
 type direct struct {
 	plain     *http.Transport // speaks only HTTP/1.1
-	streams   *http.Transport // the same, with small buffers: for streams that stay open, see route
+	streams   *http.Transport // the same for streams that stay open: small buffers, no idle connections
 	guarded   *http.Transport // for requests with a guard, see WithDialGuard
 	pools     pools           // for https, unless http1Only
 	http1Only bool
@@ -122,7 +121,8 @@ func NewDirect(opts *DirectOptions) Transport {
 		byHost: make(map[string]*origin),
 	}
 	d.plain, d.streams = d.newHTTP(&o, nil), d.newHTTP(&o, nil)
-	smallBuffers(d.streams, d.plain)
+	d.streams.ReadBufferSize, d.streams.WriteBufferSize = streamBuffer, streamBuffer
+	d.streams.MaxIdleConnsPerHost = -1 // so that the limits of plain hold for both
 	alone := o
 	alone.MaxIdlePerHost = -1
 	d.guarded = d.newHTTP(&alone, nil)
@@ -165,22 +165,6 @@ func (d *direct) newHTTP(o *DirectOptions, p *pool) *http.Transport {
 		t.MaxResponseHeaderBytes = o.MaxHeaderBytes
 	}
 	return t
-}
-
-// smallBuffers gives streams the small buffers of connections that are read seldom and for hours.
-// Their idle connections count against the limits of plain.
-func smallBuffers(streams, plain *http.Transport) {
-	streams.ReadBufferSize, streams.WriteBufferSize = streamBuffer, streamBuffer
-	if plain.DisableKeepAlives {
-		return
-	}
-	perHost, all := plain.MaxIdleConnsPerHost/streamShare, plain.MaxIdleConns/streamShare
-	plain.MaxIdleConnsPerHost -= perHost
-	plain.MaxIdleConns -= all
-	streams.MaxIdleConnsPerHost, streams.MaxIdleConns = perHost, all
-	if perHost == 0 {
-		streams.MaxIdleConnsPerHost = -1 // 0 would mean the default of net/http
-	}
 }
 
 // orDefault returns the value of a duration option for net/http. Zero means def. Negative means no
@@ -289,7 +273,6 @@ func (d *direct) Close() error {
 		d.endDials()
 		d.conns.close()
 		d.plain.CloseIdleConnections()
-		d.streams.CloseIdleConnections()
 		d.pools.closeIdle()
 	})
 	limit := time.NewTimer(directCloseLimit)

@@ -66,7 +66,7 @@ func idle(o *options, servers *process, addrs []string, n int) error {
 		return errors.Join(err, direct.Close())
 	}
 	connected := time.Since(began)
-	if _, err = await(servers, n); err == nil {
+	if err = await(servers, n); err == nil {
 		heap, stack, goroutines, sockets := held().over(before, n)
 		fmt.Printf("| %d | %.1f | %.1f | %.1f | %.2f | %.2f | %.1f s |\n", n, heap, stack, heap+stack, goroutines, sockets, connected.Seconds())
 		err = profile(o.heap)
@@ -75,13 +75,13 @@ func idle(o *options, servers *process, addrs []string, n int) error {
 }
 
 // await waits until n streams are open.
-func await(servers *process, n int) (counts, error) {
+func await(servers *process, n int) error {
 	for {
-		var c counts
-		if err := servers.ask("count", &c); err != nil || c.Open == n {
-			return c, err
+		open := 0
+		if err := servers.ask("open", &open); err != nil || open == n {
+			return err
 		}
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond)
 	}
 }
 

@@ -23,7 +23,7 @@ func measureRecovery(o *options) error {
 	direct := transport.NewDirect(nil)
 	sessions, err := connectAll(context.Background(), addrs, o.sessions, mcpclient.Options{Transport: direct})
 	if err == nil {
-		_, err = await(servers, o.sessions)
+		err = await(servers, o.sessions)
 	}
 	if err == nil {
 		err = restart(o, servers)
@@ -32,12 +32,17 @@ func measureRecovery(o *options) error {
 }
 
 func restart(o *options, servers *process) error {
-	var c counts
-	if err := servers.ask("restart "+o.down.String(), &c); err != nil {
+	var (
+		down string
+		c    counts
+	)
+	if err := servers.ask("restart "+o.down.String(), &down); err != nil {
 		return err
 	}
-	c, err := await(servers, o.sessions)
-	if err != nil {
+	if err := await(servers, o.sessions); err != nil {
+		return err
+	}
+	if err := servers.ask("count", &c); err != nil {
 		return err
 	}
 	n := float64(o.sessions)

@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,7 +40,6 @@ type counts struct {
 	By          map[string]int  // the same by kind
 	Initializes []time.Duration // when each initialize arrived
 	Streams     []time.Duration // when each stream was accepted
-	Open        int             // streams that are open now
 }
 
 // serve runs servers until its input ends. It prints their addresses and then obeys its input, a
@@ -58,21 +60,23 @@ func serve(servers int, in io.Reader, out io.Writer) error {
 	}
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {
-		if err := w.obey(lines.Text()); err != nil {
-			return err
-		}
-		if err := reply.Encode(w.counts()); err != nil {
+		if err := w.obey(lines.Text(), reply); err != nil {
 			return err
 		}
 	}
 	return lines.Err()
 }
 
-// obey runs one command: "count" does nothing, "restart DURATION" closes all connections, forgets
-// all sessions and refuses connections for the duration, "tools N" changes the list of tools.
-func (w *world) obey(command string) error {
+// obey runs one command and replies. "open" replies with the number of open streams, "count" with the
+// counts. "restart DURATION" closes all connections, forgets all sessions and refuses connections
+// for the duration; "tools N" changes the list of tools. Both reply with the argument.
+func (w *world) obey(command string, reply *json.Encoder) error {
 	verb, argument, _ := strings.Cut(command, " ")
 	switch verb {
+	case "open":
+		return reply.Encode(w.open.Load())
+	case "count":
+		return reply.Encode(w.counts())
 	case "restart":
 		down, err := time.ParseDuration(argument)
 		if err != nil {
@@ -81,10 +85,12 @@ func (w *world) obey(command string) error {
 		w.stop()
 		time.Sleep(down)
 		w.reset()
-		return w.start()
+		if err := w.start(); err != nil {
+			return err
+		}
 	case "tools":
-		var n int
-		if _, err := fmt.Sscan(argument, &n); err != nil {
+		n, err := strconv.Atoi(argument)
+		if err != nil {
 			return err
 		}
 		list := toolList(n)
@@ -92,7 +98,7 @@ func (w *world) obey(command string) error {
 		w.tools = list
 		w.mu.Unlock()
 	}
-	return nil
+	return reply.Encode(argument)
 }
 
 func (w *world) start() error {
@@ -127,8 +133,9 @@ func (w *world) reset() {
 func (w *world) counts() counts {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.counted.Open = int(w.open.Load())
-	return w.counted
+	c := w.counted
+	c.By, c.Initializes, c.Streams = maps.Clone(c.By), slices.Clone(c.Initializes), slices.Clone(c.Streams)
+	return c
 }
 
 // note counts a request and reports whether its session is known.
@@ -229,8 +236,8 @@ func toolList(n int) []byte {
 const asServer = "HAWSER_SCALE_SERVERS"
 
 func runAsServer(servers string) error {
-	var n int
-	if _, err := fmt.Sscan(servers, &n); err != nil {
+	n, err := strconv.Atoi(servers)
+	if err != nil {
 		return err
 	}
 	return serve(n, os.Stdin, os.Stdout)

@@ -98,21 +98,7 @@ func (c *Conn) messages(resp *http.Response, cursor *Cursor, maxEvent int, to si
 	for {
 		ev, err := r.Next()
 		if err != nil {
-			var tooLarge *sse.TooLargeError
-			if errors.As(err, &tooLarge) {
-				return &LimitError{What: "event bytes", Limit: int64(tooLarge.Limit)}
-			}
-			if err != io.EOF && err != io.ErrUnexpectedEOF { // not an end of the server's
-				return err
-			}
-			data, raw := r.Rest()
-			if data == nil {
-				data = raw
-			}
-			if last, ended := to.rest(data); last || ended != nil {
-				return ended
-			}
-			return err
+			return streamEnd(r, err, to)
 		}
 		cursor.take(&ev)
 		if len(ev.Data) == 0 {
@@ -129,6 +115,26 @@ func (c *Conn) messages(resp *http.Response, cursor *Cursor, maxEvent int, to si
 			return err
 		}
 	}
+}
+
+// streamEnd returns what messages returns after err, the error of r. The incomplete end of the stream
+// goes to the sink.
+func streamEnd(r *sse.Reader, err error, to sink) error {
+	var tooLarge *sse.TooLargeError
+	if errors.As(err, &tooLarge) {
+		return &LimitError{What: "event bytes", Limit: int64(tooLarge.Limit)}
+	}
+	if err != io.EOF && err != io.ErrUnexpectedEOF { // not an end of the server's
+		return err
+	}
+	data, raw := r.Rest()
+	if data == nil {
+		data = raw
+	}
+	if last, ended := to.rest(data); last || ended != nil {
+		return ended
+	}
+	return err
 }
 
 // readAnswerStream reads the stream of a POST, and the streams that resume it, until the answer.

@@ -13,30 +13,30 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// cost is what this process holds.
+// cost is what this process holds, or one of its sessions. Memory is in kB, of 1,000 bytes.
 type cost struct {
-	heap, stack, goroutines, sockets int
+	heap, stack, goroutines, sockets float64
 }
 
-// held collects garbage and returns what is left. A second collection frees what had a finalizer
-// or was in a pool, and stacks shrink.
+// held collects garbage and returns what is left. Each collection frees more of what pools hold,
+// and shrinks stacks.
 func held() cost {
 	for range 3 {
 		runtime.GC()
 	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	c := cost{heap: int(m.HeapAlloc), stack: int(m.StackInuse), goroutines: runtime.NumGoroutine()}
+	c := cost{heap: float64(m.HeapAlloc) / 1000, stack: float64(m.StackInuse) / 1000, goroutines: float64(runtime.NumGoroutine())}
 	if open, err := os.ReadDir("/dev/fd"); err == nil {
-		c.sockets = len(open)
+		c.sockets = float64(len(open))
 	}
 	return c
 }
 
 // over returns the cost of one of n sessions, before being the cost without them.
-func (c cost) over(before cost, n int) (heap, stack, goroutines, sockets float64) {
-	per := func(now, then int) float64 { return float64(now-then) / float64(n) }
-	return per(c.heap, before.heap) / 1000, per(c.stack, before.stack) / 1000, per(c.goroutines, before.goroutines), per(c.sockets, before.sockets)
+func (c cost) over(before cost, n int) cost {
+	per := func(now, then float64) float64 { return (now - then) / float64(n) }
+	return cost{per(c.heap, before.heap), per(c.stack, before.stack), per(c.goroutines, before.goroutines), per(c.sockets, before.sockets)}
 }
 
 // measureIdle prints what sessions cost that only hold their streams open.
@@ -47,31 +47,49 @@ func measureIdle(o *options) error {
 		return err
 	}
 	fmt.Printf("### Idle sessions with a shared stream, %d servers\n\n", o.servers)
-	fmt.Println("| sessions | kB heap | kB stack | kB | goroutines | sockets | all connected |")
-	fmt.Println("|---|---|---|---|---|---|---|")
-	for _, n := range []int{o.sessions / 10, o.sessions} {
-		if err = idle(o, servers, addrs, n); err != nil {
-			break
+	fmt.Println("| revision | sessions | kB heap | kB stack | kB | goroutines | sockets | all connected |")
+	fmt.Println("|---|---|---|---|---|---|---|---|")
+	for _, version := range []string{modernVersion, legacyVersion} {
+		for _, n := range []int{o.sessions / 10, o.sessions} {
+			if err = printIdle(servers, addrs, version, n); err != nil {
+				break
+			}
 		}
+	}
+	if err == nil && o.heap != "" {
+		_, _, err = idle(servers, addrs, legacyVersion, o.sessions, func() error { return profile(o.heap) })
 	}
 	fmt.Println()
 	return errors.Join(err, servers.stop())
 }
 
-func idle(o *options, servers *process, addrs []string, n int) error {
+func printIdle(servers *process, addrs []string, version string, n int) error {
+	c, connected, err := idle(servers, addrs, version, n, nil)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("| %s | %d | %.1f | %.1f | %.1f | %.2f | %.2f | %.1f s |\n",
+		version, n, c.heap, c.stack, c.heap+c.stack, c.goroutines, c.sockets, connected.Seconds())
+	return nil
+}
+
+// idle starts n sessions and returns what one of them costs, and how long it took until all were
+// connected. It calls then, if not nil, before it closes them.
+func idle(servers *process, addrs []string, version string, n int, then func() error) (c cost, connected time.Duration, err error) {
 	direct := transport.NewDirect(nil)
 	before, began := held(), time.Now()
-	sessions, err := connectAll(context.Background(), addrs, n, mcpclient.Options{Transport: direct})
+	sessions, err := connectAll(context.Background(), addrs, n, mcpclient.Options{Transport: direct, ProtocolVersion: version})
 	if err != nil {
-		return errors.Join(err, direct.Close())
+		return c, 0, errors.Join(err, direct.Close())
 	}
-	connected := time.Since(began)
+	connected = time.Since(began)
 	if err = await(servers, n); err == nil {
-		heap, stack, goroutines, sockets := held().over(before, n)
-		fmt.Printf("| %d | %.1f | %.1f | %.1f | %.2f | %.2f | %.1f s |\n", n, heap, stack, heap+stack, goroutines, sockets, connected.Seconds())
-		err = profile(o.heap)
+		c = held().over(before, n)
+		if then != nil {
+			err = then()
+		}
 	}
-	return errors.Join(err, closeAll(sessions), direct.Close())
+	return c, connected, errors.Join(err, closeAll(sessions), direct.Close(), await(servers, 0))
 }
 
 // await waits until n streams are open.

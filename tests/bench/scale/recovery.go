@@ -21,7 +21,7 @@ func measureRecovery(o *options) error {
 		return err
 	}
 	direct := transport.NewDirect(nil)
-	sessions, err := connectAll(context.Background(), addrs, o.sessions, mcpclient.Options{Transport: direct})
+	sessions, err := connectAll(context.Background(), addrs, o.sessions, mcpclient.Options{Transport: direct, ProtocolVersion: legacyVersion})
 	if err == nil {
 		err = await(servers, o.sessions)
 	}

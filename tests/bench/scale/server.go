@@ -138,12 +138,17 @@ func (w *world) counts() counts {
 	return c
 }
 
+const (
+	legacyVersion = "2025-11-25"
+	modernVersion = "2026-07-28"
+)
+
 // note counts a request and reports whether its session is known.
 func (w *world) note(kind, session string) (known bool, tools []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	_, known = w.sessions[session]
-	if !known && kind != "initialize" {
+	if !known && session != "" {
 		kind += " (404)"
 	}
 	w.counted.Requests++
@@ -151,7 +156,7 @@ func (w *world) note(kind, session string) (known bool, tools []byte) {
 	return known, w.tools
 }
 
-// ServeHTTP implements http.Handler. It is a legacy server with ping, tools/list and a stream.
+// ServeHTTP implements http.Handler. It is a server of both eras with tools/list and a stream.
 func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	var (
 		body []byte
@@ -169,15 +174,21 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		}
 		kind = msg.Method
 	}
+	modern := r.Header.Get("Mcp-Protocol-Version") == modernVersion
 	known, tools := w.note(kind, r.Header.Get("Mcp-Session-Id"))
 	switch {
+	case kind == "server/discover":
+		answer(rw, msg.ID, `{"resultType":"complete","supportedVersions":["`+modernVersion+`"],"capabilities":{"tools":{"listChanged":true}}}`)
 	case kind == "initialize":
 		rw.Header().Set("Mcp-Session-Id", w.newSession())
 		answer(rw, msg.ID, `{"protocolVersion":"2025-11-25","capabilities":{"tools":{"listChanged":true}},"serverInfo":{"name":"scale","version":"1"}}`)
-	case !known:
+	case !known && !modern:
 		http.Error(rw, "session not found", http.StatusNotFound)
 	case kind == http.MethodGet:
-		w.stream(rw, r)
+		w.stream(rw, r, "")
+	case kind == "subscriptions/listen":
+		w.stream(rw, r, fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{`+
+			`"notifications":{"toolsListChanged":true},"_meta":{"io.modelcontextprotocol/subscriptionId":%s}}}`, msg.ID))
 	case kind == "ping":
 		answer(rw, msg.ID, `{}`)
 	case kind == "tools/list":
@@ -202,10 +213,13 @@ func (w *world) newSession() string {
 	return id
 }
 
-// stream holds a stream open until its connection ends.
-func (w *world) stream(rw http.ResponseWriter, r *http.Request) {
+// stream holds a stream open until its connection ends. first is its first message, "" for none.
+func (w *world) stream(rw http.ResponseWriter, r *http.Request, first string) {
 	rw.Header().Set("Content-Type", "text/event-stream")
 	rw.WriteHeader(http.StatusOK)
+	if first != "" {
+		_, _ = fmt.Fprintf(rw, "data: %s\n\n", first)
+	}
 	if http.NewResponseController(rw).Flush() != nil {
 		return
 	}

@@ -13,7 +13,6 @@ const atOnce = 64
 
 // connectAll starts n sessions, in turn with each of the servers. Each of them has a shared stream.
 func connectAll(ctx context.Context, addrs []string, n int, opts mcpclient.Options) ([]*mcpclient.Session, error) {
-	opts.ProtocolVersion = "2025-11-25"
 	opts.Handlers.ToolsChanged = func(context.Context, *mcpclient.Session) {}
 	sessions, errs := make([]*mcpclient.Session, n), make([]error, n)
 	each(n, func(i int) {

@@ -46,37 +46,38 @@ func measureIdle(o *options) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("### Idle sessions with a shared stream, %d servers\n\n", o.servers)
-	fmt.Println("| revision | sessions | kB heap | kB stack | kB | goroutines | sockets | all connected |")
-	fmt.Println("|---|---|---|---|---|---|---|---|")
+	fmt.Fprintf(o.out, "### Idle sessions with a shared stream, %d servers\n\n", o.servers)
+	fmt.Fprintln(o.out, "| revision | sessions | kB heap | kB stack | kB | goroutines | sockets | all connected |")
+	fmt.Fprintln(o.out, "|---|---|---|---|---|---|---|---|")
 	for _, version := range []string{modernVersion, legacyVersion} {
-		for _, n := range []int{o.sessions / 10, o.sessions} {
-			if err = printIdle(servers, addrs, version, n); err != nil {
+		for _, n := range []int{o.sessions / 2, o.sessions} {
+			if err = printIdle(o, servers, addrs, version, n); err != nil {
 				break
 			}
 		}
 	}
 	if err == nil && o.heap != "" {
-		_, _, err = idle(servers, addrs, legacyVersion, o.sessions, func() error { return profile(o.heap) })
+		_, _, err = idle(servers, transport.NewDirect(nil), addrs, legacyVersion, o.sessions, func() error { return profile(o.heap) })
 	}
-	fmt.Println()
+	fmt.Fprintln(o.out)
 	return errors.Join(err, servers.stop())
 }
 
-func printIdle(servers *process, addrs []string, version string, n int) error {
-	c, connected, err := idle(servers, addrs, version, n, nil)
+func printIdle(o *options, servers *process, addrs []string, version string, n int) error {
+	c, connected, err := idle(servers, transport.NewDirect(nil), addrs, version, n, nil)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("| %s | %d | %.1f | %.1f | %.1f | %.2f | %.2f | %.1f s |\n",
+	fmt.Fprintf(o.out, "| %s | %d | %.1f | %.1f | %.1f | %.2f | %.2f | %.1f s |\n",
 		version, n, c.heap, c.stack, c.heap+c.stack, c.goroutines, c.sockets, connected.Seconds())
 	return nil
 }
 
 // idle starts n sessions and returns what one of them costs, and how long it took until all were
-// connected. It calls then, if not nil, before it closes them.
-func idle(servers *process, addrs []string, version string, n int, then func() error) (c cost, connected time.Duration, err error) {
-	direct := transport.NewDirect(nil)
+// connected. It calls then, if not nil, before it closes them. It closes direct.
+func idle(
+	servers *process, direct transport.Transport, addrs []string, version string, n int, then func() error,
+) (c cost, connected time.Duration, err error) {
 	before, began := held(), time.Now()
 	sessions, err := connectAll(context.Background(), addrs, n, mcpclient.Options{Transport: direct, ProtocolVersion: version})
 	if err != nil {

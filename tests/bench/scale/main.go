@@ -12,6 +12,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -26,6 +27,7 @@ type options struct {
 	down     time.Duration
 	heap     string
 	parts    string
+	out      io.Writer
 }
 
 func main() {
@@ -42,7 +44,7 @@ func run() error {
 	if os.Getenv(asExecutor) != "" {
 		return runAsExecutor(os.Stdin, os.Stdout)
 	}
-	var o options
+	o := options{out: os.Stdout}
 	flag.IntVar(&o.sessions, "sessions", 1000, "`number` of sessions")
 	flag.IntVar(&o.servers, "servers", 100, "`number` of servers")
 	flag.IntVar(&o.carried, "carried", 1000, "`number` of sessions through the executor")

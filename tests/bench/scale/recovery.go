@@ -26,12 +26,13 @@ func measureRecovery(o *options) error {
 		err = await(servers, o.sessions)
 	}
 	if err == nil {
-		err = restart(o, servers)
+		err = restart(o, o.sessions, servers)
 	}
 	return errors.Join(err, closeAll(sessions), direct.Close(), servers.stop())
 }
 
-func restart(o *options, servers *process) error {
+// restart restarts all servers and prints how n sessions come back.
+func restart(o *options, n int, servers *process) error {
 	var (
 		down string
 		c    counts
@@ -39,26 +40,25 @@ func restart(o *options, servers *process) error {
 	if err := servers.ask("restart "+o.down.String(), &down); err != nil {
 		return err
 	}
-	if err := await(servers, o.sessions); err != nil {
+	if err := await(servers, n); err != nil {
 		return err
 	}
 	if err := servers.ask("count", &c); err != nil {
 		return err
 	}
-	n := float64(o.sessions)
 	bars := histogram(c.Initializes)
-	fmt.Printf("### Recovery of %d sessions after %d servers restarted\n\n", o.sessions, o.servers)
-	fmt.Printf("| all back | requests a recovery | most initializes in 100 ms |\n|---|---|---|\n| %.1f s | %.2f | %d |\n\n",
-		slices.Max(c.Streams).Seconds(), float64(c.Requests)/n, slices.Max(bars))
-	fmt.Print("| request | a recovery |\n|---|---|\n")
+	fmt.Fprintf(o.out, "### Recovery of %d sessions after %d servers restarted\n\n", n, o.servers)
+	fmt.Fprintf(o.out, "| all back | requests a recovery | most initializes in 100 ms |\n|---|---|---|\n| %.1f s | %.2f | %d |\n\n",
+		slices.Max(c.Streams).Seconds(), float64(c.Requests)/float64(n), slices.Max(bars))
+	fmt.Fprint(o.out, "| request | a recovery |\n|---|---|\n")
 	for _, kind := range slices.Sorted(maps.Keys(c.By)) {
-		fmt.Printf("| %s | %.2f |\n", kind, float64(c.By[kind])/n)
+		fmt.Fprintf(o.out, "| %s | %.2f |\n", kind, float64(c.By[kind])/float64(n))
 	}
-	fmt.Print("\n| ms | initializes | |\n|---|---|---|\n")
+	fmt.Fprint(o.out, "\n| ms | initializes | |\n|---|---|---|\n")
 	for i, bar := range bars {
-		fmt.Printf("| %d | %d | %s |\n", 100*i, bar, strings.Repeat("█", bar*40/slices.Max(bars)))
+		fmt.Fprintf(o.out, "| %d | %d | %s |\n", 100*i, bar, strings.Repeat("█", bar*40/slices.Max(bars)))
 	}
-	fmt.Println()
+	fmt.Fprintln(o.out)
 	return nil
 }
 

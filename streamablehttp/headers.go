@@ -120,7 +120,6 @@ type Session struct {
 	modern  bool
 	post    http.Header
 	get     http.Header
-	del     http.Header
 }
 
 // NewSession returns the state for requests of one revision. version is empty before the revision
@@ -137,7 +136,7 @@ func (c *Conn) NewSession(version, id string, modern bool) *Session {
 		set(common, headerSession, id)
 	}
 	s := &Session{version: version, id: id, modern: modern}
-	s.post, s.get, s.del = maps.Clone(common), maps.Clone(common), common
+	s.post, s.get = maps.Clone(common), common
 	set(s.post, "Content-Type", typeJSON)
 	set(s.post, "Accept", typeJSON+", "+typeStream)
 	set(s.get, "Accept", typeStream)
@@ -184,6 +183,14 @@ func addHeaders(h, own http.Header) {
 	for name, values := range own {
 		h[textproto.CanonicalMIMEHeaderKey(name)] = values[:len(values):len(values)]
 	}
+}
+
+// deleteHeader returns a new header map for a DELETE.
+func (s *Session) deleteHeader() http.Header {
+	h := cloneHeader(s.get, 0)
+	delete(h, "Accept")
+	delete(h, "Accept-Encoding")
+	return h
 }
 
 func cloneHeader(template http.Header, extra int) http.Header {

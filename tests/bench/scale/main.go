@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -53,6 +54,9 @@ func run() error {
 	flag.StringVar(&o.heap, "heap", "", "write a heap profile of the idle sessions to `file`")
 	flag.StringVar(&o.parts, "parts", "idle,recovery,executor,lists", "what to measure, `names` with commas")
 	flag.Parse()
+	if o.heap != "" {
+		runtime.MemProfileRate = 512
+	}
 	return o.measure()
 }
 

@@ -173,7 +173,7 @@ func TestLostSharedStreamIsResumed(t *testing.T) {
 				require.Equal(t, 1, srv.Count("GET"), "only after a pause")
 				srv.Notify("notifications/n", map[string]any{"n": 2})
 				echoes(t, s)
-				time.Sleep(time.Second) // fake time
+				time.Sleep(2 * time.Second) // fake time
 				synctest.Wait()
 				require.Equal(t, 2, srv.Count("GET"))
 				require.NotEmpty(t, srv.Requests("GET")[1].Header.Get("Last-Event-Id"))

@@ -105,7 +105,7 @@ func (r *streamReopener) tellLost(of *Subscription, cause error, pause time.Dura
 	}
 }
 
-// reopenInitial is the first pause before a stream is opened again.
+// reopenInitial is the first pause before a stream is opened again, on average.
 const reopenInitial = 500 * time.Millisecond
 
 // reopenPace computes the pauses before a stream is opened again. The zero value is ready to use.
@@ -122,7 +122,7 @@ type reopenPace struct {
 func (p *reopenPace) next(spoken bool, lived, asked time.Duration, ok bool) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.reconnect.First = reopenInitial
+	p.reconnect.First, p.reconnect.Spread = reopenInitial, true
 	useful := spoken || (p.last > 0 && lived > p.last)
 	if useful {
 		p.reconnect.Reset()

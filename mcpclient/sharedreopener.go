@@ -172,6 +172,8 @@ func (k *sharedReopener) judge(err error) streamEnd {
 func (k *sharedReopener) judgeStatus(e *streamablehttp.HTTPError) streamEnd {
 	class := httpstatus.Of(e.Status)
 	switch {
+	case k.opened && k.state.inSession() && verdict.StreamLost(e):
+		return k.replaced(sessionGone, e) // without a ping: many sessions may be lost together
 	case verdict.SaysSessionLost(e.Status):
 		if _, resumed := k.cursor.ID(); resumed {
 			k.cursor = streamablehttp.Cursor{} // the server may have refused only the cursor
@@ -182,14 +184,7 @@ func (k *sharedReopener) judgeStatus(e *streamablehttp.HTTPError) streamEnd {
 		}
 		// The session may be gone. If no calls are made, nothing else would notice that. After a
 		// recovery, the next generation opens a new stream.
-		_, err := k.s.recover(k.ctx, k.state.generation, sessionSuspected, e)
-		switch {
-		case errors.Is(err, errSessionAlive):
-			return k.refusedAlive(e)
-		case err == nil:
-			return streamMoved
-		}
-		return streamRetryable
+		return k.replaced(sessionSuspected, e)
 	case (class == httpstatus.Conflict || class.Transient() && verdict.NamesSession(e.Preview)) && k.lostInDoubt(e):
 		return streamMoved
 	case class.Transient():
@@ -216,9 +211,21 @@ func (k *sharedReopener) judgeStatus(e *streamablehttp.HTTPError) streamEnd {
 	return streamOver // 401, 403 and similar statuses say nothing about the stream
 }
 
+// replaced recovers the session after its stream was refused, for the given reason.
+func (k *sharedReopener) replaced(why reason, e *streamablehttp.HTTPError) streamEnd {
+	_, err := k.s.recover(k.ctx, k.state.generation, why, e)
+	switch {
+	case errors.Is(err, errSessionAlive):
+		return k.refusedAlive(e)
+	case err == nil:
+		return streamMoved
+	}
+	return streamRetryable
+}
+
 // maxAliveRefusals bounds the GETs in a row that a live session refuses after it had the stream.
 // With the pauses, the last one is sent about eight minutes after the first.
-const maxAliveRefusals = 20
+const maxAliveRefusals = 40
 
 // refusedAlive judges a GET that the server refused although the session is alive. If the server
 // says that there is a stream already, or accepted the same GET before and now mentions the session,

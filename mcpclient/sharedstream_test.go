@@ -173,7 +173,7 @@ func TestLostSharedStreamIsResumed(t *testing.T) {
 				require.Equal(t, 1, srv.Count("GET"), "only after a pause")
 				srv.Notify("notifications/n", map[string]any{"n": 2})
 				echoes(t, s)
-				time.Sleep(time.Second) // fake time
+				time.Sleep(2 * time.Second) // fake time
 				synctest.Wait()
 				require.Equal(t, 2, srv.Count("GET"))
 				require.NotEmpty(t, srv.Requests("GET")[1].Header.Get("Last-Event-Id"))
@@ -227,7 +227,8 @@ func TestMissedEventsAreReportedOncePerOutage(t *testing.T) {
 	})
 }
 
-// If a server refuses the stream repeatedly, the pauses between the tries grow to half a minute.
+// If a server refuses the stream repeatedly, the pauses between the tries grow, to half a minute at
+// most.
 func TestSharedStreamBackoff(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var at []time.Duration
@@ -245,9 +246,9 @@ func TestSharedStreamBackoff(t *testing.T) {
 		time.Sleep(10 * time.Minute) // fake time
 		synctest.Wait()
 		require.Greater(t, len(at), 15)
-		require.Less(t, len(at), 40)
+		require.Less(t, len(at), 70)
 		for i := range at[1:] {
-			require.LessOrEqual(t, at[i+1]-at[i], 36*time.Second)
+			require.LessOrEqual(t, at[i+1]-at[i], 30*time.Second)
 		}
 		require.Empty(t, d.take(), "a stream that was never open has missed nothing")
 	})

@@ -428,7 +428,7 @@ func TestListenWhileTheStreamIsLost(t *testing.T) {
 			legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 				srv.EventIDs = ids
 				link := srv.InMemory(t)
-				s := connect(t, link, mcpclient.Options{})
+				s := connect(t, link, mcpclient.Options{Timeouts: mcpclient.Timeouts{Try: time.Minute}})
 				first := read(listen(t, s, toTools))
 				notify(srv, toolsChanged)
 				require.Equal(t, []string{"tools"}, first.take())

@@ -46,23 +46,15 @@ func (l *subscriptionStream) open(parent context.Context) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	l.cancel, l.agreed = cancel, false
-	s := l.r.s
-	l.id = s.nextID()
-	msg, header := message{method: methodListen, params: l.filter.params(), id: l.id}, http.Header(nil)
-	l.opening = nil
-	if s.outgoing != nil {
-		seen, o, err := l.announce(parent, ctx, msg)
-		if err != nil {
-			return err
-		}
-		ctx, l.opening, msg, header = seen, o, o.msg, o.header
+	req, ctx, err := l.request(parent, ctx)
+	if err != nil {
+		return err
 	}
-	if limit := s.opts.Timeouts.Try; limit > 0 {
+	if limit := l.r.s.opts.Timeouts.Try; limit > 0 {
 		l.timeout = time.AfterFunc(limit, func() { cancel(&TimeoutError{What: TimeoutTry, After: limit}) })
 		defer l.timeout.Stop()
 	}
-	req := streamablehttp.Request{ID: msg.id, Method: msg.method, Header: header, Body: msg.encode(l.r.state, s.level.Load()), Cancel: cancel}
-	err := s.conn.Call(ctx, l.r.state.http, &req, l)
+	err = l.r.s.conn.Call(ctx, l.r.state.http, req, l)
 	if l.opening != nil {
 		err = l.opening.end(err)
 	}
@@ -70,6 +62,24 @@ func (l *subscriptionStream) open(parent context.Context) error {
 		return errCancelledByServer
 	}
 	return err
+}
+
+// request returns the next request and its context. It is apart from open, because the variables of
+// open take room on the stack of each stream for as long as the stream is open.
+func (l *subscriptionStream) request(parent, ctx context.Context) (*streamablehttp.Request, context.Context, error) {
+	s := l.r.s
+	l.id, l.opening = s.nextID(), nil
+	msg, header := message{method: methodListen, params: l.filter.params(), id: l.id}, http.Header(nil)
+	if s.outgoing != nil {
+		seen, o, err := l.announce(parent, ctx, msg)
+		if err != nil {
+			return nil, nil, err
+		}
+		ctx, l.opening, msg, header = seen, o, o.msg, o.header
+	}
+	return &streamablehttp.Request{
+		ID: msg.id, Method: msg.method, Header: header, Body: msg.encode(l.r.state, s.level.Load()), Cancel: l.cancel,
+	}, ctx, nil
 }
 
 // DecodeResult implements streamablehttp.Receiver.

@@ -136,7 +136,7 @@ func (c *Conn) send(ctx context.Context, target url.URL, from *sending) (*http.R
 			req.GetBody = out.getBody
 		}
 	}
-	resp, err := c.rt.RoundTrip(req)
+	resp, err := c.exchange(req)
 	if err != nil {
 		if out.guard.lost() && transport.StageOf(err) == transport.NotSent { // the error is only about net/http's last try
 			err = &transport.Error{Stage: transport.MaybeSent, Err: err}
@@ -159,6 +159,27 @@ func (c *Conn) send(ctx context.Context, target url.URL, from *sending) (*http.R
 // requests cannot be prepared.
 type preparer interface {
 	Prepare(ctx context.Context) context.Context
+}
+
+// exchange calls RoundTrip. A goroutine that reads a stream for hours keeps the stack that its
+// deepest call needed, and that is RoundTrip. So for such a stream it is called on a goroutine of
+// its own. A panic of the RoundTripper reaches the caller either way.
+func (c *Conn) exchange(req *http.Request) (resp *http.Response, err error) {
+	if !httprule.OpensStream(req.Method, req.Header) {
+		return c.rt.RoundTrip(req)
+	}
+	var panicked any
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() { panicked = recover() }()
+		resp, err = c.rt.RoundTrip(req)
+	}()
+	<-done
+	if panicked != nil {
+		panic(panicked)
+	}
+	return resp, err
 }
 
 // outgoing holds the parts of one request, in one allocation.

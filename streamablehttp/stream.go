@@ -59,6 +59,19 @@ func fitsHeader(id []byte) bool {
 // readerPool holds stream readers that no call is using.
 var readerPool = sync.Pool{New: func() any { return sse.NewReader(nil, 0) }}
 
+// streamReader returns a Reader for the body of resp, and a function that gives it back. A stream
+// that is meant to stay open gets a new Reader, because one from the pool may have a large window.
+func streamReader(resp *http.Response) (r *sse.Reader, done func()) {
+	if req := resp.Request; httprule.OpensStream(req.Method, req.Header) {
+		return new(sse.Reader), func() {}
+	}
+	r = readerPool.Get().(*sse.Reader)
+	return r, func() {
+		r.Reset(nil, 0)
+		readerPool.Put(r)
+	}
+}
+
 // sink receives the events and messages of a stream.
 type sink interface {
 	// event is called for each event with data. An error ends the reading.
@@ -80,13 +93,10 @@ func (c *Conn) messages(resp *http.Response, cursor *Cursor, maxEvent int, to si
 	if err != nil {
 		return false, err
 	}
-	r := readerPool.Get().(*sse.Reader)
+	r, done := streamReader(resp)
+	defer done()
 	r.Reset(body, maxEvent)
-	defer func() {
-		ended = r.SourceEnded()
-		r.Reset(nil, 0)
-		readerPool.Put(r)
-	}()
+	defer func() { ended = r.SourceEnded() }()
 	return false, readMessages(r, cursor, to)
 }
 
@@ -95,21 +105,7 @@ func readMessages(r *sse.Reader, cursor *Cursor, to sink) error {
 	for {
 		ev, err := r.Next()
 		if err != nil {
-			var tooLarge *sse.TooLargeError
-			if errors.As(err, &tooLarge) {
-				return &LimitError{What: "event bytes", Limit: int64(tooLarge.Limit)}
-			}
-			if err != io.EOF && err != io.ErrUnexpectedEOF { // not an end of the server's
-				return err
-			}
-			data, raw := r.Rest()
-			if data == nil {
-				data = raw
-			}
-			if last, ended := to.rest(data); last || ended != nil {
-				return ended
-			}
-			return err
+			return streamEnd(r, err, to)
 		}
 		cursor.take(&ev)
 		if len(ev.Data) == 0 {
@@ -126,6 +122,26 @@ func readMessages(r *sse.Reader, cursor *Cursor, to sink) error {
 			return err
 		}
 	}
+}
+
+// streamEnd returns what messages returns after err, the error of r. The incomplete end of the stream
+// goes to the sink.
+func streamEnd(r *sse.Reader, err error, to sink) error {
+	var tooLarge *sse.TooLargeError
+	if errors.As(err, &tooLarge) {
+		return &LimitError{What: "event bytes", Limit: int64(tooLarge.Limit)}
+	}
+	if err != io.EOF && err != io.ErrUnexpectedEOF { // not an end of the server's
+		return err
+	}
+	data, raw := r.Rest()
+	if data == nil {
+		data = raw
+	}
+	if last, ended := to.rest(data); last || ended != nil {
+		return ended
+	}
+	return err
 }
 
 // readAnswerStream reads the stream of a POST, and the streams that resume it, until the answer.

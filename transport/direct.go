@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/hawser-mcp/hawser/internal/httprule"
 )
 
 // Defaults of [DirectOptions].
@@ -31,6 +33,8 @@ const (
 	writeTimeout      = 15 * time.Second // HTTP/2: closes the connection of a peer that does not read
 	directCloseLimit  = 5 * time.Second
 	keepAliveInterval = 15 * time.Second
+
+	streamBuffer = 1 << 10 // each of the two buffers of an HTTP/1 connection that carries a stream
 )
 
 // DirectOptions are the options of [NewDirect]. The zero value suits most programs. NewDirect
@@ -52,7 +56,8 @@ type DirectOptions struct {
 	// HTTP1Only disables HTTP/2.
 	HTTP1Only bool
 	// MaxIdlePerHost is how many idle connections to one host are kept. Zero means
-	// [DefaultMaxIdlePerHost], negative means none: each connection is used once.
+	// [DefaultMaxIdlePerHost], negative means none: each connection is used once. A connection
+	// that carried a stream of a session is never kept over HTTP/1.
 	MaxIdlePerHost int
 	// IdleTimeout is how long an idle connection is kept. Zero means [DefaultIdleTimeout], negative
 	// means no limit.
@@ -64,6 +69,7 @@ type DirectOptions struct {
 // direct implements Transport with net/http in this process.
 type direct struct {
 	plain     *http.Transport // speaks only HTTP/1.1
+	streams   *http.Transport // the same for streams that stay open: small buffers, no idle connections
 	guarded   *http.Transport // for requests with a guard, see WithDialGuard
 	pools     pools           // for https, unless http1Only
 	http1Only bool
@@ -115,7 +121,9 @@ func NewDirect(opts *DirectOptions) Transport {
 		conns:  &d.conns,
 		byHost: make(map[string]*origin),
 	}
-	d.plain = d.newHTTP(&o, nil)
+	d.plain, d.streams = d.newHTTP(&o, nil), d.newHTTP(&o, nil)
+	d.streams.ReadBufferSize, d.streams.WriteBufferSize = streamBuffer, streamBuffer
+	d.streams.MaxIdleConnsPerHost = -1 // so that the limits of plain hold for both
 	alone := o
 	alone.MaxIdlePerHost = -1
 	d.guarded = d.newHTTP(&alone, nil)
@@ -217,21 +225,13 @@ func (d *direct) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, &Error{Stage: NotSent, Permanent: true, Op: "round trip", Err: ErrClosed}
 	}
 	e := d.exchangeOf(req)
-	var via sender = d.plain
-	switch {
-	case guardOf(req.Context()) != nil:
-		via = d.guarded
-	case d.http1Only || req.URL == nil || req.URL.Scheme != "https":
-	default:
-		p, err := d.pools.get(req.Context(), req.URL.Host)
-		if err != nil {
-			closeBody(req)
-			return nil, &Error{Stage: NotSent, Op: "connect", Err: err}
-		}
-		if p.protocol.Load() != http1 {
-			return e.apart(p)
-		}
-		via = p.sender
+	via, p, err := d.route(req)
+	if err != nil {
+		closeBody(req)
+		return nil, &Error{Stage: NotSent, Op: "connect", Err: err}
+	}
+	if p != nil {
+		return e.apart(p)
 	}
 	resp, err := via.RoundTrip(e.outgoing())
 	if err != nil {
@@ -240,6 +240,29 @@ func (d *direct) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp.Request = req
 	e.accept(resp)
 	return resp, nil
+}
+
+// route returns what sends req over HTTP/1. If it may use HTTP/2, route returns its pool instead.
+func (d *direct) route(req *http.Request) (sender, *pool, error) {
+	var via sender = d.plain
+	switch {
+	case guardOf(req.Context()) != nil:
+		return d.guarded, nil, nil
+	case d.http1Only || req.URL == nil || req.URL.Scheme != "https":
+	default:
+		p, err := d.pools.get(req.Context(), req.URL.Host)
+		if err != nil {
+			return nil, nil, err
+		}
+		if p.protocol.Load() != http1 {
+			return nil, p, nil
+		}
+		via = p.sender
+	}
+	if httprule.OpensStream(req.Method, req.Header) {
+		via = d.streams
+	}
+	return via, nil, nil
 }
 
 // Close closes every connection, which fails all exchanges in flight, and cancels dials. It waits

@@ -55,3 +55,17 @@ func TestIsLoopback(t *testing.T) {
 		require.False(t, IsLoopback(host), host)
 	}
 }
+
+func TestOpensStream(t *testing.T) {
+	header := func(name, value string) map[string][]string { return map[string][]string{name: {value}} }
+	stream, listen := header("Accept", "text/event-stream"), header("Mcp-Method", "subscriptions/listen")
+	require.True(t, OpensStream("GET", stream))
+	require.True(t, OpensStream("", stream))
+	require.True(t, OpensStream("POST", listen))
+	require.False(t, OpensStream("GET", header("Accept", "application/json")))
+	require.False(t, OpensStream("GET", nil))
+	require.False(t, OpensStream("POST", header("Accept", "application/json, text/event-stream")), "a call")
+	require.False(t, OpensStream("POST", header("Mcp-Method", "tools/call")))
+	require.False(t, OpensStream("DELETE", stream))
+	require.Zero(t, testing.AllocsPerRun(10, func() { OpensStream("POST", listen) }))
+}

@@ -35,6 +35,42 @@ func TestReconnectGrowsUntilAStreamWasUseful(t *testing.T) {
 	about(t, 2*time.Second, r.Next(true, 0, false))
 }
 
+// Clients that lose their streams together come back at different times: each wait is any part of
+// what it may be at most. The longest possible wait doubles.
+func TestReconnectSpreads(t *testing.T) {
+	const clients = 1000
+	all := make([]Reconnect, clients)
+	for i := range all {
+		all[i] = Reconnect{First: time.Second, Spread: true}
+	}
+	for longest := 2 * time.Second; longest <= 8*Ceiling; longest *= 2 {
+		window := min(longest, Ceiling)
+		tenths := make([]int, 11)
+		for i := range all {
+			wait := all[i].Next(false, 0, false)
+			require.GreaterOrEqual(t, wait, Floor)
+			require.LessOrEqual(t, wait, min(Floor+window, Ceiling))
+			tenths[10*(wait-Floor)/window]++
+		}
+		for _, n := range tenths[:9] {
+			require.InDelta(t, clients/10, n, 60, "of %v: %v", window, tenths)
+		}
+	}
+}
+
+// Clients that the server told to wait come back after that time, and spread as well.
+func TestReconnectSpreadsWhatTheServerRequests(t *testing.T) {
+	var sum time.Duration
+	for range 1000 {
+		r := Reconnect{First: time.Second, Spread: true}
+		wait := r.Next(true, time.Minute, true)
+		require.GreaterOrEqual(t, wait, time.Minute)
+		require.Less(t, wait, time.Minute+2*time.Second)
+		sum += wait - time.Minute
+	}
+	require.InDelta(t, time.Second, sum/1000, float64(100*time.Millisecond))
+}
+
 func TestReconnectAsTheServerRequests(t *testing.T) {
 	r := Reconnect{First: time.Second}
 	require.Equal(t, time.Minute, r.Next(true, time.Minute, true))

@@ -117,6 +117,25 @@ func TestLongStreamKeepsItsBuffer(t *testing.T) {
 	require.Len(t, r.buf, firstBuffer)
 }
 
+// The window of a stream that sends little at a time stays small. It grows only as far as reads fill
+// it.
+func TestWindowGrowsOnDemand(t *testing.T) {
+	quiet := NewReader(&messages{&endless{pattern: "data: 0123456789\n\n"}}, 0)
+	busy := NewReader(&endless{pattern: "data: 0123456789\n\n"}, 0)
+	for range 10_000 {
+		for _, r := range []*Reader{quiet, busy} {
+			_, err := r.Next()
+			require.NoError(t, err)
+		}
+	}
+	require.Equal(t, []int{idleBuffer, firstBuffer}, []int{len(quiet.buf), len(busy.buf)})
+}
+
+// messages returns at most 18 bytes per Read, as a server does that sends one small event at a time.
+type messages struct{ src io.Reader }
+
+func (m *messages) Read(p []byte) (int, error) { return m.src.Read(p[:min(len(p), 18)]) }
+
 // A large tool list at the start of a long stream must not keep its memory allocated.
 func TestBufferShrinksAfterALargeEvent(t *testing.T) {
 	const large = 8 << 20

@@ -17,7 +17,8 @@ import (
 const DefaultMaxEvent = 64 << 20
 
 const (
-	firstBuffer = 4 << 10 // size of a new window: enough for most events, cheap for an idle stream
+	idleBuffer  = 512     // size of a new window: enough for the heartbeats of an idle stream
+	firstBuffer = 4 << 10 // size of the window once reads have filled it: enough for most events
 	maxKept     = 4 << 20 // a few large events do not keep a larger buffer
 	smallBlocks = 64      // after this many blocks in a row that fit in maxKept, a larger buffer is dropped
 	emptyReads  = 100     // after this many empty reads in a row, the source counts as broken
@@ -62,6 +63,7 @@ type Reader struct {
 	// compared once for each of the two, whichever of them the stream uses.
 	lf, cr int
 
+	filled bool // the last read filled the window, so there may be more to read at once
 	begun  bool // the position of a byte order mark has been passed
 	skipLF bool // the last line ended with CR: an LF that follows belongs to it
 
@@ -298,6 +300,7 @@ func (r *Reader) fill() error {
 			return r.ended(errCount)
 		}
 		r.end += n
+		r.filled = n == len(free)
 		if n > 0 {
 			return nil
 		}
@@ -334,7 +337,9 @@ func (r *Reader) makeRoom() {
 	buf := r.buf
 	switch size := len(buf); {
 	case size == 0:
-		buf = make([]byte, firstBuffer)
+		buf = make([]byte, idleBuffer)
+	case r.filled && size < firstBuffer:
+		buf = make([]byte, 2*size)
 	case size-len(left) < size/4 && size < r.limit:
 		buf = make([]byte, min(2*size, r.limit))
 	case r.small >= smallBlocks && len(left) <= firstBuffer/2:

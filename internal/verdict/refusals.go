@@ -249,6 +249,15 @@ func SaysTaken(e *streamablehttp.HTTPError) bool {
 	return strings.Contains(text, "already") || strings.Contains(text, "conflict")
 }
 
+// StreamLost reports whether the refusal of a stream that was open before proves that the session is
+// gone: a 404 whose text names the session. A server that refuses only the stream, or only its
+// cursor, says so, does not know the method, or does not name the session.
+func StreamLost(e *streamablehttp.HTTPError) bool {
+	text := strings.ToLower(e.Preview)
+	return httpstatus.Of(e.Status) == httpstatus.NotFound && !e.Unclear && !IsUnknownMethod(e.RPC) &&
+		NamesSession(text) && !SaysTaken(e) && !strings.Contains(text, "stream") && !strings.Contains(text, "event")
+}
+
 // IsUnknownMethod reports whether e says that the server does not know the method.
 func IsUnknownMethod(e *streamablehttp.RPCError) bool {
 	return e != nil && e.Code == codeMethodNotFound

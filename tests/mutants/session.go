@@ -262,6 +262,36 @@ var sessionMutants = []mutant{
 		test: "TestSharedStreamThatStaysTaken",
 	},
 	{
+		name: "a ping follows the 404 to a stream that was open", file: "mcpclient/sharedreopener.go",
+		old:  `case k.opened && k.state.inSession() && verdict.StreamLost(e):`,
+		new:  `case false && verdict.StreamLost(e):`,
+		test: "TestLostSessionOfAnOpenStreamNeedsFourRequests",
+	},
+	{
+		name: "a stream that was never open proves that its session is lost", file: "mcpclient/sharedreopener.go",
+		old:  `case k.opened && k.state.inSession() && verdict.StreamLost(e):`,
+		new:  `case k.state.inSession() && verdict.StreamLost(e):`,
+		test: "TestRefusedFirstStreamKeepsTheSession",
+	},
+	{
+		name: "any 404 to a stream proves that its session is lost", file: "internal/verdict/refusals.go",
+		old:  `NamesSession(text) && !SaysTaken(e) &&`,
+		new:  `!SaysTaken(e) &&`,
+		test: "TestRefusedStreamOfALiveSessionKeepsIt", pkg: "mcpclient",
+	},
+	{
+		name: "a server without GET streams has lost its sessions", file: "internal/verdict/refusals.go",
+		old:  `!e.Unclear && !IsUnknownMethod(e.RPC)`,
+		new:  `!e.Unclear`,
+		test: "TestRefusedStreamOfALiveSessionKeepsIt", pkg: "mcpclient",
+	},
+	{
+		name: "sessions that lose their streams together come back together", file: "mcpclient/reopen.go",
+		old:  `p.reconnect.First, p.reconnect.Spread = reopenInitial, true`,
+		new:  `p.reconnect.First, p.reconnect.Spread = reopenInitial, false`,
+		test: "TestSessionsThatLoseTheirStreamsTogetherSpread",
+	},
+	{
 		name: "each doubtful reply makes the session ping", file: "mcpclient/doubt.go",
 		old:  `s.doubts.due(s.watch.now())`,
 		new:  `s.doubts.due(s.watch.now()) || true`,

@@ -17,6 +17,30 @@ var exchangeMutants = []mutant{
 		test: "TestCookiesOfTheCaller",
 	},
 	{
+		name: "the reader of a stream keeps the stack of its opening", file: "streamablehttp/request.go",
+		old:  `if !httprule.OpensStream(req.Method, req.Header) {`,
+		new:  `if true {`,
+		test: "TestStreamsAreOpenedApart",
+	},
+	{
+		name: "a panic while a stream is opened ends the program", file: "streamablehttp/request.go",
+		old:  `defer func() { panicked = recover() }()`,
+		new:  ``,
+		test: "TestPanicWhileAStreamIsOpened",
+	},
+	{
+		name: "an idle stream keeps the window of an earlier one", file: "streamablehttp/stream.go",
+		old:  `return new(sse.Reader), func() {}`,
+		new:  `_ = req`,
+		test: "TestStreamsHaveTheirOwnWindow",
+	},
+	{
+		name: "the window of an idle stream is large", file: "internal/sse/reader.go",
+		old:  `buf = make([]byte, idleBuffer)`,
+		new:  `buf = make([]byte, firstBuffer)`,
+		test: "TestWindowGrowsOnDemand",
+	},
+	{
 		name: "a decorator is trusted about its last try", file: "streamablehttp/request.go",
 		old:  `if out.guard.lost() &&`,
 		new:  `if false &&`,
@@ -72,8 +96,8 @@ var exchangeMutants = []mutant{
 	},
 	{
 		name: "retry: 0 reconnects in a busy loop", file: "internal/pacing/pacing.go", pkg: "streamablehttp",
-		old:  `return max(asked, Floor)`,
-		new:  `return asked`,
+		old:  `asked = max(asked, Floor)`,
+		new:  ``,
 		test: "Resume|Reconnect|Retry",
 	},
 	{

@@ -17,8 +17,18 @@ var transportMutants = []mutant{
 	},
 	{
 		name: "transport: a guarded request uses a connection that was not checked", file: "transport/direct.go",
-		old: `via = d.guarded`, new: `via = d.plain`,
+		old: `return d.guarded, nil, nil`, new: `return d.plain, nil, nil`,
 		test: "TestDialGuard",
+	},
+	{
+		name: "transport: a stream has the buffers of a call", file: "transport/direct.go",
+		old: `via = d.streams`, new: `via = d.plain`,
+		test: "TestStreamsHaveSmallBuffers",
+	},
+	{
+		name: "transport: connections of streams are kept beyond the limits", file: "transport/direct.go",
+		old: `d.streams.MaxIdleConnsPerHost = -1`, new: `d.streams.MaxIdleConnsPerHost = 8`,
+		test: "TestConnectionsOfStreamsAreNotKept",
 	},
 	{
 		name: "transport: an abandoned HTTP/2 exchange counts as not sent", file: "transport/worker.go",

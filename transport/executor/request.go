@@ -69,7 +69,7 @@ func (t *Transport) newCall(req *http.Request) (*call, error) {
 	default:
 		return nil, refuse(err)
 	}
-	c := &call{req: req, waiter: waiter{sharedStream: opensSharedStream(req)}}
+	c := &call{req: req, waiter: waiter{sharedStream: httprule.OpensStream(req.Method, req.Header)}}
 	c.msg = execproto.HTTPRequest{Method: req.Method, URL: plainURL(req.URL), Body: body, Stop: true, Stream: true}
 	c.msg.Method = cmp.Or(c.msg.Method, http.MethodGet)
 	if err := c.setHeaders(t.fromEnv); err != nil {
@@ -85,18 +85,6 @@ func plainURL(u *url.URL) string {
 	plain := *u
 	plain.User, plain.Fragment, plain.RawFragment = nil, "", ""
 	return plain.String()
-}
-
-// opensSharedStream reports whether req opens the shared stream of a session: the GET of the legacy
-// revisions, or subscriptions/listen of the modern one.
-func opensSharedStream(req *http.Request) bool {
-	switch req.Method {
-	case "", http.MethodGet:
-		return strings.Contains(req.Header.Get("Accept"), "text/event-stream")
-	case http.MethodPost:
-		return req.Header.Get("Mcp-Method") == "subscriptions/listen"
-	}
-	return false
 }
 
 func (c *call) setHeaders(fromEnv []envHeader) error {

@@ -13,7 +13,7 @@ import (
 // acquire runs.
 type waiter struct {
 	turn         int64 // orders the waiters; the ID of the first try
-	sharedStream bool  // a shared stream, see opensSharedStream
+	sharedStream bool  // a shared stream, see httprule.OpensStream
 
 	joined time.Time       // guarded by the pool's mu; when it joined the queue
 	values context.Context // guarded by the pool's mu; the values for a dial that is made for it

@@ -80,12 +80,13 @@ type conn struct {
 	set    *connSet
 	pool   *pool         // nil if it has none
 	writes atomic.Uint32 // number of writes begun; while it is 0, nothing can have reached the server
+	unused atomic.Bool   // closed before its user wrote anything; see closeUnused
 
 	// tail belongs to the reader of the body of the HTTP/1 exchange on this connection. It is nil
 	// until needed.
 	tail *tail
 
-	// user is the HTTP/1 exchange on this connection.
+	// user is the HTTP/1 exchange on this connection, or leaving.
 	user atomic.Pointer[exchange]
 	// sending is the streamed body of the HTTP/1 request on this connection. Close of the
 	// connection also closes this body; see requestBody.
@@ -93,6 +94,9 @@ type conn struct {
 }
 
 func (c *conn) Write(p []byte) (int, error) {
+	if c.unused.Load() {
+		return 0, net.ErrClosed
+	}
 	c.writes.Add(1)
 	return c.Conn.Write(p)
 }
@@ -116,6 +120,12 @@ func (c *conn) Close() error {
 		go func() { _ = body.Close() }() // the user's Close may block; net/http holds a lock here
 	}
 	return err
+}
+
+// closeUnused closes the connection before its user writes anything. Attempts to write do not count.
+func (c *conn) closeUnused() {
+	c.unused.Store(true)
+	_ = c.Close()
 }
 
 var errNoConn = errors.New("DialContext returned neither a connection nor an error")

@@ -120,12 +120,18 @@ func (e *exchange) got(info httptrace.GotConnInfo) {
 	if e.conn == nil || isHTTP2(e.tls) {
 		return // all HTTP/2 streams end with the connection
 	}
-	e.conn.user.Store(e)
+	if e.conn.user.Swap(e) == leaving {
+		e.conn.closeUnused()
+	}
 	if e.sender != nil && e.sender.blocks {
 		e.sender.conn.Store(e.conn)
 		e.conn.sending.Store(e.sender)
 	}
 }
+
+// leaving is the user of a connection that Close of a body is about to close. If the next exchange
+// gets the connection at that moment, it closes the connection first, and is not sent.
+var leaving = new(exchange)
 
 // unwrap returns the conn below TLS, including TLS to a proxy.
 func unwrap(nc net.Conn) (*conn, *tls.Conn) {
@@ -282,8 +288,10 @@ func (b *responseBody) Close() error {
 		}
 		return nil
 	}
-	if !b.ended.Load() && b.conn != nil {
-		_ = b.conn.Close() // net/http would also close it, but over TLS it first sends an alert, for up to 5 s
+	// net/http would also close the connection, but over TLS it first sends an alert, for up to 5 s.
+	// If a Read has just met the end of the body, the next exchange may already have the connection.
+	if !b.ended.Load() && b.conn != nil && b.conn.user.CompareAndSwap(e, leaving) {
+		_ = b.conn.Close()
 	}
 	_ = b.body.Close()
 	e.release()

@@ -5,7 +5,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -111,4 +113,105 @@ func TestResponseDuringCloseIsAbandoned(t *testing.T) {
 	body := &closeSpy{Reader: strings.NewReader("hello")}
 	(&exchange{d: d, req: req}).accept(&http.Response{ProtoMajor: 1, Body: body})
 	require.True(t, body.closed)
+}
+
+// endOfBody is the body of a response whose Read returns io.EOF only when it is released. By then,
+// net/http has passed the connection on.
+type endOfBody struct {
+	io.ReadCloser
+	reached, released chan struct{}
+}
+
+func (b *endOfBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		close(b.reached)
+		<-b.released
+	}
+	return n, err
+}
+
+// passedOn returns a Direct and the body of its response, of which a Read has met the end and has not
+// returned, and the connection. finish lets the Read return and waits for it.
+func passedOn(t *testing.T, url string) (d *direct, body *responseBody, finish func()) {
+	t.Helper()
+	d = NewDirect(nil).(*direct)
+	t.Cleanup(func() { _ = d.Close() })
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/first", http.NoBody)
+	require.NoError(t, err)
+	resp, err := d.RoundTrip(req)
+	require.NoError(t, err)
+	body = resp.Body.(*responseBody)
+	end := &endOfBody{body.body, make(chan struct{}), make(chan struct{})}
+	body.body = end
+	read := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(io.Discard, body)
+		read <- err
+	}()
+	<-end.reached
+	return d, body, func() {
+		close(end.released)
+		require.NoError(t, <-read)
+	}
+}
+
+// A body is closed while a Read meets its end. The next exchange already uses the connection, and is
+// not affected.
+func TestCloseSparesTheNextExchangeOnTheConnection(t *testing.T) {
+	arrived, answer := make(chan struct{}), make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/second" {
+			close(arrived)
+			<-answer
+		}
+		_, _ = io.WriteString(w, "text")
+		w.(http.Flusher).Flush()
+	}))
+	defer srv.Close()
+	d, first, finish := passedOn(t, srv.URL)
+	second := make(chan error, 1)
+	go func() {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+"/second", strings.NewReader("x"))
+		if err == nil {
+			var resp *http.Response
+			if resp, err = d.RoundTrip(req); err == nil {
+				_, err = io.Copy(io.Discard, resp.Body)
+			}
+		}
+		second <- err
+	}()
+	<-arrived
+	require.NoError(t, first.Close())
+	close(answer)
+	require.NoError(t, <-second)
+	finish()
+}
+
+// The next exchange gets a connection that Close of a body is about to close. It is sent over another
+// one, or provably not sent.
+func TestConnectionThatIsAboutToBeClosedIsNotUsed(t *testing.T) {
+	var posts atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			posts.Add(1)
+		}
+		_, _ = io.WriteString(w, "text")
+		w.(http.Flusher).Flush()
+	}))
+	defer srv.Close()
+	d, first, finish := passedOn(t, srv.URL)
+	require.True(t, first.conn.user.CompareAndSwap((*exchange)(first), leaving)) // Close stops here
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+"/second", strings.NewReader("x"))
+	require.NoError(t, err)
+	resp, err := d.RoundTrip(req)
+	if err != nil {
+		require.Equal(t, NotSent, StageOf(err))
+		require.Zero(t, posts.Load())
+	} else {
+		require.NoError(t, resp.Body.Close())
+		require.EqualValues(t, 1, posts.Load())
+	}
+	require.ErrorIs(t, first.conn.Conn.Close(), net.ErrClosed, "the connection was used")
+	finish()
 }

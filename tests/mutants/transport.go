@@ -11,6 +11,16 @@ var transportMutants = []mutant{
 		test: "TestStageWhileAWriteIsInProgress",
 	},
 	{
+		name: "transport: Close of a body ends the next exchange on its connection", file: "transport/exchange.go",
+		old: `b.conn.user.CompareAndSwap(e, leaving)`, new: `b.conn.user.Load() != nil`,
+		test: "TestCloseSparesTheNextExchangeOnTheConnection",
+	},
+	{
+		name: "transport: an exchange uses a connection that is about to be closed", file: "transport/exchange.go",
+		old: `if e.conn.user.Swap(e) == leaving {`, new: `if e.conn.user.Swap(e); false {`,
+		test: "TestConnectionThatIsAboutToBeClosedIsNotUsed",
+	},
+	{
 		name: "transport: net/http may repeat a POST", file: "transport/exchange.go",
 		old: `out.GetBody = nil`, new: `_ = out.GetBody`,
 		test: "TestOutgoingDoesNotLetNetHTTPRepeat",

@@ -82,7 +82,10 @@ func (f *floor) Connect(ctx context.Context) (Session, error) {
 		if err != nil {
 			return nil, err
 		}
-		return s, s.post(ctx, &discover)
+		if err := s.post(ctx, &discover); err != nil {
+			return nil, err
+		}
+		return s, nil
 	}
 	initialize, err := f.build("initialize", "", `"protocolVersion":"`+workload.Legacy+`",`)
 	if err != nil {
@@ -97,7 +100,9 @@ func (f *floor) Connect(ctx context.Context) (Session, error) {
 		return nil, err
 	}
 	if f.target.Stream {
-		return s, s.listen(ctx)
+		if err := s.listen(ctx); err != nil {
+			return nil, err
+		}
 	}
 	return s, nil
 }

@@ -33,7 +33,7 @@ func (m *mcpGo) Connect(ctx context.Context) (Session, error) {
 		transport.WithHTTPBasicClient(&http.Client{Transport: m.transport}), transport.WithHTTPLogger(slog.New(slog.DiscardHandler)),
 	}
 	if m.target.Stream {
-		opts = append(opts, transport.WithContinuousListening())
+		opts = append(opts, transport.WithContinuousListening()) //nolint:staticcheck // the stream of a legacy session
 	}
 	network, err := transport.NewStreamableHTTP(m.target.URL, opts...)
 	if err != nil {

@@ -25,8 +25,8 @@ func Role() string { return os.Getenv(variable) }
 
 // reply is the reply to a request, or an error.
 type reply[T any] struct {
-	Value T
-	Error string `json:",omitempty"`
+	Value T      `json:"value"`
+	Error string `json:"error,omitempty"`
 }
 
 // Serve answers the requests on the standard input of this process until the input ends.
@@ -71,7 +71,7 @@ func Start(ctx context.Context, role string, env ...string) (*Child, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, program)
+	cmd := exec.CommandContext(ctx, program) //nolint:gosec // this program itself
 	cmd.Env = append(append(os.Environ(), variable+"="+role), env...)
 	cmd.Stderr = os.Stderr
 	cmd.WaitDelay = patience

@@ -47,5 +47,5 @@ func TestServeRefusesBadInput(t *testing.T) {
 	var out bytes.Buffer
 	err := serve(strings.NewReader(`{"A":1}`+"\n{"), &out, func(m *map[string]int) (int, error) { return (*m)["A"], nil })
 	require.Error(t, err)
-	require.JSONEq(t, `{"Value":1}`, out.String())
+	require.JSONEq(t, `{"value":1}`, out.String())
 }

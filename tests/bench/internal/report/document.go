@@ -20,7 +20,7 @@ const Page = "performance.md"
 // has around the report, and removes plots of an earlier run.
 func (r *Results) Write(dir, machine string) error {
 	name := filepath.Join(dir, Page)
-	old, err := os.ReadFile(name)
+	old, err := os.ReadFile(name) //nolint:gosec // the user names the directory
 	if err != nil {
 		return err
 	}
@@ -43,5 +43,5 @@ func (r *Results) Write(dir, machine string) error {
 		return err
 	}
 	text := before + begin + "\n" + r.Markdown(machine) + plots + end + after
-	return os.WriteFile(name, []byte(text), 0o644)
+	return os.WriteFile(name, []byte(text), 0o644) //nolint:gosec // a document of the repository
 }

@@ -83,9 +83,12 @@ func (r *Results) draw(name, title string, rows []*Row, m metric) error {
 		}
 		var dots ratios
 		for j, row := range rows {
-			if len(row.Samples[client]) > 0 {
-				dots = append(dots, ratioAt{row.ratio(client, m), float64(len(rows) - 1 - j)})
+			if ratio := row.ratio(client, m); ratio.Q1 > 0 && !math.IsInf(ratio.Q3, 1) { // else a clock is too coarse
+				dots = append(dots, ratioAt{ratio, float64(len(rows) - 1 - j)})
 			}
+		}
+		if len(dots) == 0 {
+			continue
 		}
 		scatter, err := plotter.NewScatter(dots)
 		if err != nil {

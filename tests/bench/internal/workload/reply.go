@@ -8,8 +8,9 @@ import (
 
 // The replies to what starts a session.
 var (
-	initialized = []byte(`,"result":{"protocolVersion":"` + Legacy + `","capabilities":{"tools":{"listChanged":true}},"serverInfo":{"name":"bench","version":"1"}}}`)
-	discovered  = []byte(`,"result":{"supportedVersions":["` + Modern + `"],"capabilities":{"tools":{"listChanged":true}},"resultType":"complete",` +
+	initialized = []byte(`,"result":{"protocolVersion":"` + Legacy + `","capabilities":{"tools":{"listChanged":true}},` +
+		`"serverInfo":{"name":"bench","version":"1"}}}`)
+	discovered = []byte(`,"result":{"supportedVersions":["` + Modern + `"],"capabilities":{"tools":{"listChanged":true}},"resultType":"complete",` +
 		`"ttlMs":0,"cacheScope":"private","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"bench","version":"1"}}}}`)
 )
 

@@ -2,7 +2,7 @@
 // prebuilt body and without decoding. It prints Markdown. docs/performance.md says what is measured
 // and how to read the result.
 //
-//	go run .                                 # everything, about half an hour
+//	go run .                                 # everything, 15 to 60 minutes
 //	go run . -run 'one call.*200 B' -rounds 8
 //	go run . -write                          # also writes docs/performance.md and its plots
 package main

@@ -1,13 +1,19 @@
 # Each target runs a step of CI.
 .DEFAULT_GOAL := check
 
-.PHONY: check churn field format vet lint test simulation simulation-nightly mutants mutants-simulation allocations fuzz peers peers-all conformance-counts servers-record release release-check
+.PHONY: check churn field format vet lint test simulation simulation-nightly mutants mutants-simulation allocations fuzz peers peers-all bench bench-decode smoke conformance-counts servers-record release release-check
 
 check: ## runs all steps of CI
 	@bash .ci/run
 
-format vet lint test simulation allocations fuzz peers:
+format vet lint test simulation allocations smoke fuzz peers:
 	@bash .ci/run $@
+
+bench: ## compares Hawser with other clients; BENCH has flags, see docs/performance.md
+	@bash .ci/run bench
+
+bench-decode: ## compares Hawser's decoder with JSON packages
+	@bash .ci/run bench_decode
 
 field: ## plays what real servers do, for sessions and at the command line; runs all third-party servers
 	GOWORK=off go test -count=1 ./tests/field

@@ -1,4 +1,4 @@
-package bench_test
+package main_test
 
 import (
 	"bytes"
@@ -20,6 +20,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
+
+const mebibyte = 1 << 20
 
 // BenchmarkDecode measures the decoding of whole responses. Each round decodes the text with every
 // decoder in turn, and a different one goes first. For each other decoder X, X-x is its time
@@ -128,7 +130,7 @@ func decodeTexts() []decodeText {
 	for _, size := range []struct {
 		name  string
 		bytes int
-	}{{"200B", 120}, {"10kB", 10_000}, {"1MB", mebi}} {
+	}{{"200B", 120}, {"10kB", 10_000}, {"1MB", mebibyte}} {
 		texts = append(texts,
 			decodeText{"text" + size.name, resultText(toolText(size.bytes)), resultDecoders},
 			decodeText{"plain" + size.name, resultText(strings.Repeat("plain text ", size.bytes/11)), resultDecoders},
@@ -139,9 +141,9 @@ func decodeTexts() []decodeText {
 	}
 	return append(texts,
 		decodeText{"structured10kB", structuredText(10_000), resultDecoders},
-		decodeText{"structured1MB", structuredText(mebi), resultDecoders},
+		decodeText{"structured1MB", structuredText(mebibyte), resultDecoders},
 		decodeText{"numbers10kB", numbersText(10_000), resultDecoders},
-		decodeText{"image1MB", imageText(mebi), resultDecoders},
+		decodeText{"image1MB", imageText(mebibyte), resultDecoders},
 	)
 }
 
@@ -345,4 +347,10 @@ func TestDecodersReadTheSame(t *testing.T) {
 			require.NoError(t, d.decode(text.json), text.name, d.name)
 		}
 	}
+}
+
+// toolText resembles the output of tools: a newline every 60 bytes, quotes, some text beyond ASCII.
+func toolText(size int) string {
+	const line = "the \"quick\" brown fox jumps over the lazy dog, déjà vu 1234\n"
+	return strings.Repeat(line, size/len(line)+1)[:size/len(line)*len(line)] + strings.Repeat("x", size%len(line))
 }

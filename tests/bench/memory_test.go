@@ -1,8 +1,10 @@
-package bench_test
+package main_test
 
 import (
 	"io"
 	"net/http"
+
+	"github.com/hawser-mcp/hawser/tests/bench/internal/workload"
 )
 
 // memory is a RoundTripper without sockets. It answers immediately and allocates nothing. It serves
@@ -36,33 +38,39 @@ func (m *memory) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := req.Body.Close(); err != nil {
 		return nil, err
 	}
-	r := answer(m.out, m.in)
-	m.out = r.body
+	r, err := workload.Answer(req.URL.Path, m.in)
+	if err != nil {
+		return nil, err
+	}
 	body := &m.bodies[m.next%len(m.bodies)]
 	m.next++
-	body.rest = r.body
+	m.out = r.Append(m.out[:0])
+	body.rest, body.last = m.out, r.Last
 	m.resp = http.Response{
 		StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: jsonHeader, Body: body, ContentLength: int64(len(r.body)), Request: req,
+		Header: jsonHeader, Body: body, ContentLength: int64(len(m.out) + len(r.Last)), Request: req,
 	}
 	switch {
-	case r.none:
+	case r.None:
 		m.resp.StatusCode = http.StatusAccepted
-	case r.stream:
+	case r.Stream:
 		m.resp.Header = streamHeader
-	case r.session:
+	case r.Session:
 		m.resp.Header = beginHeader
 	}
-	if r.unknown {
+	if r.Unsized {
 		m.resp.ContentLength = -1
 	}
 	return &m.resp, nil
 }
 
 // memoryBody returns the remaining bytes, at most 32 KiB per Read, as a connection would.
-type memoryBody struct{ rest []byte }
+type memoryBody struct{ rest, last []byte }
 
 func (b *memoryBody) Read(p []byte) (int, error) {
+	if len(b.rest) == 0 {
+		b.rest, b.last = b.last, nil
+	}
 	if len(b.rest) == 0 {
 		return 0, io.EOF
 	}

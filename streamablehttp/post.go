@@ -77,7 +77,9 @@ type Receiver interface {
 // or, without one, for a backoff of 250 ms to 30 s; it always waits at least 100 ms. It gives up
 // after four failures in a row.
 func (c *Conn) Call(ctx context.Context, s *Session, req *Request, recv Receiver) error {
-	x := exchange{conn: c, session: s, limits: c.limits.within(req.MaxReply), id: req.ID, header: req.Header, recv: recv, cancel: req.Cancel}
+	x := new(exchange) // a literal would also be on the stack, which should be small for streams
+	x.conn, x.session, x.id, x.header, x.recv, x.cancel = c, s, req.ID, req.Header, recv, req.Cancel
+	x.limits = c.limits.within(req.MaxReply)
 	x.greets = req.Method == "initialize" || req.Method == "server/discover"
 	if x.cancel == nil {
 		x.cancel = func(error) {}
@@ -140,11 +142,7 @@ type exchange struct {
 
 func (x *exchange) run(ctx context.Context, req *Request) error {
 	c := x.conn
-	out := c.post(x.session, req)
-	if x.first.text == nil {
-		out.room = &x.first
-	}
-	resp, err := c.roundTrip(ctx, &out)
+	resp, err := x.post(ctx, req)
 	if err != nil {
 		return err
 	}
@@ -171,6 +169,17 @@ func (x *exchange) run(ctx context.Context, req *Request) error {
 	default:
 		return x.readUnlabelled(ctx, resp)
 	}
+}
+
+// post sends the request. What it needs is not on the stack while the reply is read.
+//
+//go:noinline
+func (x *exchange) post(ctx context.Context, req *Request) (*http.Response, error) {
+	out := x.conn.post(x.session, req)
+	if x.first.text == nil {
+		out.room = &x.first
+	}
+	return x.conn.roundTrip(ctx, &out)
 }
 
 // refusesAccept reports whether the server refused the Accept header. Such a refusal proves that

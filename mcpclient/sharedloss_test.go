@@ -107,7 +107,7 @@ func TestSessionsThatLoseTheirStreamsTogetherSpread(t *testing.T) {
 		synctest.Wait()
 		var at []time.Duration
 		cut := time.Now()
-		srv.SetIntercept(func(_ http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+		srv.SetIntercept(func(_ http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
 			if m != nil && m.Method == "initialize" {
 				at = append(at, time.Since(cut))
 			}

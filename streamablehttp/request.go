@@ -164,22 +164,26 @@ type preparer interface {
 // exchange calls RoundTrip. A goroutine that reads a stream for hours keeps the stack that its
 // deepest call needed, and that is RoundTrip. So for such a stream it is called on a goroutine of
 // its own. A panic of the RoundTripper reaches the caller either way.
-func (c *Conn) exchange(req *http.Request) (resp *http.Response, err error) {
+func (c *Conn) exchange(req *http.Request) (*http.Response, error) {
 	if !httprule.OpensStream(req.Method, req.Header) {
 		return c.rt.RoundTrip(req)
 	}
-	var panicked any
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer func() { panicked = recover() }()
-		resp, err = c.rt.RoundTrip(req)
-	}()
-	<-done
-	if panicked != nil {
-		panic(panicked)
+	type outcome struct {
+		resp     *http.Response
+		err      error
+		panicked any
 	}
-	return resp, err
+	done := make(chan outcome, 1)
+	go func() {
+		var o outcome
+		defer func() { o.panicked = recover(); done <- o }()
+		o.resp, o.err = c.rt.RoundTrip(req)
+	}()
+	o := <-done
+	if o.panicked != nil {
+		panic(o.panicked)
+	}
+	return o.resp, o.err
 }
 
 // outgoing holds the parts of one request, in one allocation.

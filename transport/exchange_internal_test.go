@@ -133,15 +133,15 @@ func (b *endOfBody) Read(p []byte) (int, error) {
 
 // passedOn returns a Direct and the body of its response, of which a Read has met the end and has not
 // returned, and the connection. finish lets the Read return and waits for it.
-func passedOn(t *testing.T, url string) (d *direct, body *responseBody, finish func()) {
+func passedOn(t *testing.T, url string) (*direct, *responseBody, func()) {
 	t.Helper()
-	d = NewDirect(nil).(*direct)
+	d := NewDirect(nil).(*direct)
 	t.Cleanup(func() { _ = d.Close() })
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/first", http.NoBody)
 	require.NoError(t, err)
 	resp, err := d.RoundTrip(req)
 	require.NoError(t, err)
-	body = resp.Body.(*responseBody)
+	body := resp.Body.(*responseBody)
 	end := &endOfBody{body.body, make(chan struct{}), make(chan struct{})}
 	body.body = end
 	read := make(chan error, 1)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/hawser-mcp/hawser/mcpclient"
@@ -19,8 +20,11 @@ const asExecutor = "HAWSER_SCALE_EXECUTOR"
 
 // load is what the executor holds.
 type load struct {
-	Heap, Stack, Goroutines, Sockets float64
-	Stats                            agent.Stats
+	Heap       float64     `json:"heap"`
+	Stack      float64     `json:"stack"`
+	Goroutines float64     `json:"goroutines"`
+	Sockets    float64     `json:"sockets"`
+	Stats      agent.Stats `json:"stats"`
 }
 
 // runAsExecutor serves links until its input ends. It prints its URL, and for each line of its
@@ -50,7 +54,7 @@ func measureExecutor(o *options) error {
 		addrs []string
 		url   string
 	)
-	servers, err := start(asServer, fmt.Sprint(o.servers), &addrs)
+	servers, err := start(asServer, strconv.Itoa(o.servers), &addrs)
 	if err != nil {
 		return err
 	}
@@ -87,7 +91,8 @@ func carry(o *options, servers, far *process, addrs []string, url string) error 
 	there := farNow.cost().over(farBefore.cost(), o.carried)
 	fmt.Fprintf(o.out, "| a session here | %.1f | %.1f | %.2f | %.2f |\n", near.heap, near.stack, near.goroutines, near.sockets)
 	fmt.Fprintf(o.out, "| a session in the executor | %.1f | %.1f | %.2f | %.2f |\n\n", there.heap, there.stack, there.goroutines, there.sockets)
-	fmt.Fprintf(o.out, "All connected after %.1f s, over %d links; %d kB count against the budget.\n", connected.Seconds(), links, farNow.Stats.Held/1000)
+	fmt.Fprintf(o.out, "All connected after %.1f s, over %d links; %d kB count against the budget.\n",
+		connected.Seconds(), links, farNow.Stats.Held/1000)
 	return errors.Join(err, pingAll(o, sessions), restart(o, o.carried, servers), closeAll(sessions), elsewhere.Close())
 }
 

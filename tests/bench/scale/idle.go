@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/pprof"
+	"strconv"
 	"time"
 
 	"github.com/hawser-mcp/hawser/mcpclient"
@@ -42,7 +43,7 @@ func (c cost) over(before cost, n int) cost {
 // measureIdle prints what sessions cost that only hold their streams open.
 func measureIdle(o *options) error {
 	var addrs []string
-	servers, err := start(asServer, fmt.Sprint(o.servers), &addrs)
+	servers, err := start(asServer, strconv.Itoa(o.servers), &addrs)
 	if err != nil {
 		return err
 	}
@@ -109,7 +110,7 @@ func profile(file string) error {
 	if file == "" {
 		return nil
 	}
-	f, err := os.Create(file)
+	f, err := os.Create(file) //nolint:gosec // the user names the file
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 // measureRecovery restarts all servers and prints how the sessions come back.
 func measureRecovery(o *options) error {
 	var addrs []string
-	servers, err := start(asServer, fmt.Sprint(o.servers), &addrs)
+	servers, err := start(asServer, strconv.Itoa(o.servers), &addrs)
 	if err != nil {
 		return err
 	}
@@ -64,13 +65,14 @@ func restart(o *options, n int, servers *process) error {
 
 // histogram counts how many of the times are in each 100 ms.
 func histogram(times []time.Duration) []int {
-	bars := make([]int, 1)
+	const width = 100 * time.Millisecond
+	last := time.Duration(0)
 	for _, at := range times {
-		i := int(at / (100 * time.Millisecond))
-		for len(bars) <= i {
-			bars = append(bars, 0)
-		}
-		bars[i]++
+		last = max(last, at)
+	}
+	bars := make([]int, last/width+1)
+	for _, at := range times {
+		bars[at/width]++
 	}
 	return bars
 }

@@ -36,10 +36,10 @@ type world struct {
 
 // counts is what the servers have seen since the count began.
 type counts struct {
-	Requests    int             // every HTTP request
-	By          map[string]int  // the same by kind
-	Initializes []time.Duration // when each initialize arrived
-	Streams     []time.Duration // when each stream was accepted
+	Requests    int             `json:"requests"`    // every HTTP request
+	By          map[string]int  `json:"by"`          // the same by kind
+	Initializes []time.Duration `json:"initializes"` // when each initialize arrived
+	Streams     []time.Duration `json:"streams"`     // when each stream was accepted
 }
 
 // serve runs servers until its input ends. It prints their addresses and then obeys its input, a
@@ -161,8 +161,8 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	var (
 		body []byte
 		msg  struct {
-			ID     json.RawMessage
-			Method string
+			ID     json.RawMessage `json:"id"`
+			Method string          `json:"method"`
 		}
 	)
 	kind := r.Method

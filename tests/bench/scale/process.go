@@ -25,7 +25,7 @@ func start(variable, value string, ready any) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: exec.Command(self)} //nolint:gosec // this program
+	p := &process{cmd: exec.Command(self)} //nolint:gosec,noctx // this program; it ends with its input
 	p.cmd.Env = append(os.Environ(), variable+"="+value)
 	p.cmd.Stderr = os.Stderr
 	if p.in, err = p.cmd.StdinPipe(); err != nil {

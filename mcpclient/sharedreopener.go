@@ -184,7 +184,7 @@ func (k *sharedReopener) judgeStatus(e *streamablehttp.HTTPError) streamEnd {
 		// recovery, the next generation opens a new stream.
 		_, err := k.s.recover(k.ctx, k.state.generation, sessionSuspected, e)
 		switch {
-		case errors.Is(err, errSessionAlive):
+		case errors.Is(err, ErrSessionAlive):
 			return k.refusedAlive(e)
 		case err == nil:
 			return streamMoved

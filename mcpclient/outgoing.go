@@ -159,13 +159,14 @@ func (o *Outgoing) SetHeader(name, value string) error {
 	if o.d.begun {
 		return ErrSent
 	}
-	if err := streamablehttp.CheckHeader(http.Header{name: {value}}); err != nil {
+	values := []string{value}
+	if err := streamablehttp.CheckHeader(http.Header{name: values}); err != nil {
 		return err
 	}
 	if o.d.header == nil {
 		o.d.header = make(http.Header, 2)
 	}
-	o.d.header.Set(name, value)
+	o.d.header[http.CanonicalHeaderKey(name)] = values
 	return nil
 }
 

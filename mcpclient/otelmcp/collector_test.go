@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/stretchr/testify/require"
 	collectormetrics "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	collectortrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	common "go.opentelemetry.io/proto/otlp/common/v1"
@@ -84,6 +85,34 @@ func attribute(attrs []*common.KeyValue, key string) string {
 		}
 	}
 	return ""
+}
+
+// all returns all attributes of a span in words.
+func all(s *trace.Span) map[string]string {
+	found := map[string]string{}
+	for _, a := range s.GetAttributes() {
+		found[a.GetKey()] = words(a.GetValue())
+	}
+	return found
+}
+
+// metricAttributes returns the attributes of the only point of a metric with a method.
+func (w *world) metricAttributes(metric, method string) map[string]string {
+	w.Helper()
+	w.spans()
+	found := map[string]string{}
+	for _, m := range w.collector.metrics {
+		for _, p := range m.GetHistogram().GetDataPoints() {
+			if m.GetName() != metric || attribute(p.GetAttributes(), "mcp.method.name") != method {
+				continue
+			}
+			require.Empty(w, found, "more than one point")
+			for _, a := range p.GetAttributes() {
+				found[a.GetKey()] = words(a.GetValue())
+			}
+		}
+	}
+	return found
 }
 
 func words(v *common.AnyValue) string {

@@ -54,7 +54,7 @@ var kinds = map[mcpclient.Kind]string{
 	mcpclient.KindUnanswered: "unanswered", mcpclient.KindProtocol: "protocol", mcpclient.KindLimit: "limit",
 	mcpclient.KindVersion: "version", mcpclient.KindSessionLost: "session_lost", mcpclient.KindTimeout: "timeout",
 	mcpclient.KindCanceled: canceledError, mcpclient.KindClosed: "closed", mcpclient.KindInput: "input", mcpclient.KindTool: toolError,
-	mcpclient.KindRefused: "refused", mcpclient.KindAuthRequired: "401", mcpclient.KindForbidden: "403",
+	mcpclient.KindRefused: "refused",
 }
 
 // errorType returns the class of an error of a session, with few possible values: the HTTP status
@@ -63,7 +63,7 @@ func errorType(err error) string {
 	var status *mcpclient.HTTPError
 	kind := mcpclient.KindOf(err)
 	switch {
-	case (kind == mcpclient.KindHTTP || kind == 0) && errors.As(err, &status):
+	case kind != mcpclient.KindSessionLost && errors.As(err, &status):
 		return strconv.Itoa(status.Status)
 	case kinds[kind] != "":
 		return kinds[kind]

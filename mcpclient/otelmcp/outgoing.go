@@ -179,5 +179,19 @@ func (c messageCarrier) Set(key, value string) {
 	if !c.out.Answer() && c.out.Meta(key) == nil {
 		_ = c.out.SetMeta(key, value)
 	}
-	_ = c.out.SetHeader(key, value)
+	_ = c.out.SetHeader(headerName(key), value)
+}
+
+// headerName returns the name of the header for a key, in the form in which net/http keeps it.
+// Converting a name that net/http does not know allocates.
+func headerName(key string) string {
+	switch key {
+	case "traceparent":
+		return "Traceparent"
+	case "tracestate":
+		return "Tracestate"
+	case "baggage":
+		return "Baggage"
+	}
+	return key
 }

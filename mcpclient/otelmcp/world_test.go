@@ -51,6 +51,9 @@ type world struct {
 	traces    *sdktrace.TracerProvider
 	meters    *sdkmetric.MeterProvider
 	config    otelmcp.Config
+	bare      bool   // HTTP exchanges have no spans
+	query     string // of the endpoint
+	panics    bool   // an inner interceptor panics for tool calls
 }
 
 // in runs a test in a world.
@@ -103,10 +106,28 @@ func (w *world) connect(ctx context.Context, opts mcpclient.Options) *mcpclient.
 
 func (w *world) tryConnect(ctx context.Context, opts mcpclient.Options) (*mcpclient.Session, error) {
 	w.Helper()
-	opts.Transport = w.rt
+	if !w.bare {
+		opts.Transport = w.rt
+	}
 	require.NoError(w, otelmcp.Instrument(&opts, w.config))
-	return mcpclient.Connect(ctx, endpoint, &opts)
+	if w.bare {
+		opts.Transport = w.rt
+	}
+	if w.panics {
+		opts.Interceptors = append(opts.Interceptors, panicking)
+	}
+	return mcpclient.Connect(ctx, endpoint+w.query, &opts)
 }
+
+// panicking panics for tool calls.
+var panicking = mcpclient.Interceptor{Outgoing: func(next mcpclient.OutgoingFunc) mcpclient.OutgoingFunc {
+	return func(ctx context.Context, out *mcpclient.Outgoing) error {
+		if out.Method() == "tools/call" {
+			panic(mark)
+		}
+		return next(ctx, out)
+	}
+}}
 
 // turn returns a context with a span of the program, and ends the span at the end of f.
 func (w *world) turn(f func(ctx context.Context)) {

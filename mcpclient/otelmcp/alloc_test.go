@@ -56,7 +56,7 @@ func (memory) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // perCall returns the allocations of a call with these options, after warm-up. The garbage collector
 // is off during the measurement, because it empties pools.
-func perCall(t *testing.T, ctx context.Context, config *otelmcp.Config, exchanges bool) float64 {
+func perCall(ctx context.Context, t *testing.T, config *otelmcp.Config, exchanges bool) float64 {
 	t.Helper()
 	opts := mcpclient.Options{ProtocolVersion: "2026-07-28"}
 	if exchanges {
@@ -100,7 +100,7 @@ func TestAllocations(t *testing.T) {
 		MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader())),
 	}
 	remote := trace.ContextWithSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}}))
-	bare := perCall(t, t.Context(), nil, true)
+	bare := perCall(t.Context(), t, nil, true)
 	for _, row := range []struct {
 		name      string
 		ctx       context.Context
@@ -114,7 +114,7 @@ func TestAllocations(t *testing.T) {
 		{"recorded", t.Context(), traced, false, 60},
 		{"recorded, spans of exchanges", t.Context(), traced, true, 100},
 	} {
-		more := perCall(t, row.ctx, &row.config, row.exchanges) - bare
+		more := perCall(row.ctx, t, &row.config, row.exchanges) - bare
 		t.Logf("%s: %.1f allocations more", row.name, more)
 		require.LessOrEqual(t, more, row.limit, row.name)
 	}

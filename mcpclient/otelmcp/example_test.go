@@ -43,8 +43,8 @@ func Example() {
 	if err := s.Close(); err != nil {
 		log.Panic(err)
 	}
-	for _, span := range spans.GetSpans() {
-		fmt.Println(span.SpanKind, span.Name)
+	for _, span := range spans.GetSpans().Snapshots() {
+		fmt.Println(span.SpanKind(), span.Name())
 	}
 	// Output:
 	// client POST

@@ -2,7 +2,6 @@ package otelmcp_test
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"testing"
@@ -187,6 +186,6 @@ func status(code int) func(rw http.ResponseWriter, m *mcptest.Message) {
 // rpcError answers with a JSON-RPC error.
 func rpcError(code int64, message string) func(rw http.ResponseWriter, m *mcptest.Message) {
 	return func(rw http.ResponseWriter, m *mcptest.Message) {
-		mcptest.WriteError(rw, http.StatusOK, json.RawMessage(m.ID), code, message)
+		mcptest.WriteError(rw, http.StatusOK, m.ID, code, message)
 	}
 }

@@ -2,11 +2,14 @@ package otelmcp_test
 
 import (
 	"context"
+	"encoding/json"
+	"io"
 	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/stretchr/testify/require"
 	trace "go.opentelemetry.io/proto/otlp/trace/v1"
 
@@ -152,6 +155,48 @@ func TestAStreamEndedByCloseIsNoError(t *testing.T) {
 				require.Equal(w, map[string]string{"": ""}, w.points("mcp.client.session.duration"))
 			})
 		}
+	}
+}
+
+// The spans of a stream do not last as long as the stream: they end when the server has accepted it.
+func TestSpansOfAStreamEndWhenItIsOpen(t *testing.T) {
+	for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
+		in(t, era, ways[0], func(w *world) {
+			w.turn(func(ctx context.Context) {
+				s := w.connect(ctx, mcpclient.Options{})
+				w.forget()
+				sub, err := s.Listen(ctx, mcpclient.Filter{ToolsChanged: true})
+				require.NoError(w, err)
+				w.Cleanup(func() { require.NoError(w, sub.Close()) })
+			})
+			want := "GET client http.response.status_code=200\nagent turn internal\n"
+			if era == mcptest.Modern {
+				want = "agent turn internal\n  subscriptions/listen client\n    POST client http.response.status_code=200\n"
+			}
+			require.Equal(w, want, tree(w.spans()))
+		})
+	}
+}
+
+// A handler that rejects a request is no error. One that fails is.
+func TestEndsOfServerRequests(t *testing.T) {
+	for err, class := range map[error]string{mcpclient.ErrRejected: "", context.Canceled: "canceled", io.ErrNoProgress: "_OTHER"} {
+		in(t, mcptest.Legacy, ways[0], func(w *world) {
+			w.srv.Tools = append(w.srv.Tools, &mcptest.Tool{Name: "ask", Run: func(ctx context.Context, c *mcptest.Call) (json.RawMessage, error) {
+				_, err := c.SendRequest(ctx, "sampling/createMessage", map[string]any{"messages": []any{}, "maxTokens": 1})
+				return mcptest.Text("asked"), err
+			}})
+			s := w.connect(w.Context(), mcpclient.Options{Handlers: mcpclient.Handlers{
+				Sample: func(context.Context, *mcpclient.Session, *mcpclient.SampleRequest) (*mcp.CreateMessageResult, error) {
+					return nil, err
+				},
+			}})
+			_, callErr := s.CallTool(w.Context(), "ask", nil)
+			require.NoError(w, callErr)
+			span := w.only("sampling/createMessage")
+			require.Equal(w, class != "", isError(span))
+			require.Equal(w, class, attribute(span.GetAttributes(), "error.type"))
+		})
 	}
 }
 

@@ -83,8 +83,8 @@ func endExchange(ctx context.Context, span trace.Span, err error) {
 	span.End()
 }
 
-// body ends the span of an exchange at the end of the response. Ending a span again does nothing, so
-// Read and Close may run at the same time.
+// body ends the span of an exchange when the response is closed, or fails. Ending a span again does
+// nothing, so Read and Close may run at the same time.
 type body struct {
 	io.ReadCloser
 	ctx  context.Context
@@ -94,11 +94,7 @@ type body struct {
 // Read implements io.Reader.
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	switch {
-	case err == nil:
-	case err == io.EOF:
-		b.span.End()
-	default:
+	if err != nil && err != io.EOF {
 		endExchange(b.ctx, b.span, err)
 	}
 	return n, err

@@ -11,11 +11,11 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// recovery wraps the replacement of a session. Many calls may wait for one recovery, so it has a
-// trace of its own, linked with the spans of these calls in both directions.
+// recovery wraps the replacement of a session. Many calls may wait for one recovery, so it is a child
+// of none of them: it has a trace of its own, linked with their spans in both directions.
 func (i *instruments) recovery(next mcpclient.RecoveryFunc) mcpclient.RecoveryFunc {
 	return func(ctx context.Context, r *mcpclient.Recovery) error {
-		ctx, span := i.tracer.Start(ctx, spanRecovery, asInternal, trace.WithNewRoot(), trace.WithAttributes(endpointAttributes(r.Endpoint)...))
+		ctx, span := i.tracer.Start(ctx, spanRecovery, asInternal, trace.WithAttributes(endpointAttributes(r.Endpoint)...))
 		failure := otherError // unless next returns: it may panic
 		defer func() {
 			span.SetAttributes(keyReplaced.Bool(failure == ""))

@@ -11,7 +11,7 @@
 // a span of its own, linked with the spans of the calls that waited for it. Each HTTP exchange is a
 // child span, if Options.Transport is set. Names follow the OpenTelemetry semantic conventions for
 // MCP (semantic-conventions-genai v0.1.0, status Development), and those for HTTP. Names that begin
-// with "hawser." are of this package.
+// with "hawser." belong to this package.
 //
 // A span has the status Error only if something failed: not after a refusal that the session
 // expected, such as that of server/discover by a legacy server, and not after Close ended a stream.
@@ -20,11 +20,13 @@
 //
 // Each request and notification carries the context of its span in params._meta and in HTTP headers,
 // as the propagator writes it. A _meta member that the caller has set stays. The response to a
-// server request has the headers only. If HTTP exchanges have spans, the headers carry these.
+// server request has the headers only. If HTTP exchanges have spans, the headers carry the context of
+// the exchange.
 //
 // # Metrics
 //
-// The histograms mcp.client.operation.duration and mcp.client.session.duration, in seconds.
+// Instrument records two histograms, in seconds: mcp.client.operation.duration and
+// mcp.client.session.duration.
 //
 // # Privacy
 //

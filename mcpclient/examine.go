@@ -134,3 +134,9 @@ func (s *Session) isGone(ctx context.Context, state *sessionState) bool {
 func quietly(ctx context.Context) context.Context { return context.WithValue(ctx, quiet{}, true) }
 
 type quiet struct{}
+
+// isRefusal reports whether err is a reply of the server.
+func isRefusal(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.FromPeer()
+}

@@ -18,16 +18,16 @@ import (
 
 // initialize performs the legacy handshake (2025-11-25, "Lifecycle"). It deletes every session that
 // the server started during the handshake, except the one in use. If tries is 0, the session's
-// policy decides.
-func (s *Session) initialize(ctx context.Context, version string, tries int) (*sessionState, error) {
+// policy decides. expected is that of the request, see [stateRequest].
+func (s *Session) initialize(ctx context.Context, version string, tries int, expected func(error) bool) (*sessionState, error) {
 	sessions := begun{version: version}
-	state, err := s.greet(ctx, &sessions, tries)
+	state, err := s.greet(ctx, &sessions, tries, expected)
 	s.abandon(ctx, &sessions, state)
 	return state, err
 }
 
 // greet sends initialize, then notifications/initialized in the session that initialize started.
-func (s *Session) greet(ctx context.Context, sessions *begun, tries int) (*sessionState, error) {
+func (s *Session) greet(ctx context.Context, sessions *begun, tries int, expected func(error) bool) (*sessionState, error) {
 	version := sessions.version
 	params, err := json.Marshal(mcp.InitializeParams{
 		ProtocolVersion: version, Capabilities: s.opts.capabilities(EraLegacy, version), ClientInfo: s.opts.ClientInfo,
@@ -38,7 +38,8 @@ func (s *Session) greet(ctx context.Context, sessions *begun, tries int) (*sessi
 	var result initializeResult
 	before := &sessionState{era: EraLegacy, http: s.conn.NewSession("", "", false)}
 	takeID := func(h http.Header) { sessions.add(onlyID(h.Get("Mcp-Session-Id"))) }
-	if err := s.handshake(ctx, before, greeting{method: methodInitialize, params: params, onHeader: takeID, tries: tries}, &result); err != nil {
+	hello := greeting{method: methodInitialize, params: params, onHeader: takeID, tries: tries, expected: expected}
+	if err := s.handshake(ctx, before, hello, &result); err != nil {
 		return nil, err
 	}
 	agreed, sessionID := result.ProtocolVersion, sessions.last
@@ -77,13 +78,14 @@ func (s *Session) confirm(ctx context.Context, state *sessionState) error {
 	if limit := p.timeouts.Try; limit <= 0 || limit > confirmTime {
 		p.timeouts.Try, p.once = confirmTime, true
 	}
+	p.expected = func(err error) bool {
+		var status *HTTPError
+		kind := KindOf(err)
+		return kind == KindTimeout && ctx.Err() == nil || kind == KindServer ||
+			errors.As(err, &status) && (status.Status == http.StatusBadRequest || status.Status == http.StatusMethodNotAllowed)
+	}
 	err := p.do()
-	var status *HTTPError
-	switch kind := KindOf(err); {
-	case err == nil:
-		return nil
-	case kind == KindTimeout && ctx.Err() == nil, kind == KindServer,
-		errors.As(err, &status) && (status.Status == http.StatusBadRequest || status.Status == http.StatusMethodNotAllowed):
+	if err != nil && p.expected(err) {
 		s.log.Info("the server did not accept notifications/initialized", "error", brief(err))
 		return nil
 	}

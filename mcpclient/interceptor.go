@@ -57,8 +57,8 @@ type OutgoingFunc func(ctx context.Context, out *Outgoing) error
 // interceptor does not call next is dropped; an error is only logged.
 type IncomingFunc func(ctx context.Context, in *Incoming) (json.RawMessage, error)
 
-// RecoveryFunc replaces the session that the server has lost, or finds that it is alive, which is
-// an error, too. The context bounds the recovery. An interceptor that returns an error without
+// RecoveryFunc replaces the session that the server has lost, or returns an error that wraps
+// [ErrSessionAlive] because it is alive. The context bounds the recovery. An interceptor that returns an error without
 // calling next prevents the recovery: the calls that need it fail. It must pass on the same r.
 type RecoveryFunc func(ctx context.Context, r *Recovery) error
 
@@ -68,6 +68,9 @@ var (
 	ErrRunAgain = errors.New("the call may have run already, and is not safe to repeat")
 	// ErrSent is returned to an interceptor that changes a message after it called next.
 	ErrSent = errors.New("the message was already passed on")
+	// ErrSessionAlive is the error of a recovery that found the server's session alive and kept it.
+	// No call fails because of it.
+	ErrSessionAlive = errors.New("the session is alive")
 )
 
 // Origin says why a message is sent.

@@ -27,9 +27,9 @@ import (
 func (s *Session) negotiate(ctx context.Context, hint Era) (*sessionState, error) {
 	if pinned := s.opts.ProtocolVersion; pinned != "" {
 		if eraOf(pinned) == EraModern {
-			return s.discover(ctx, pinned, 0)
+			return s.discover(ctx, pinned, 0, nil)
 		}
-		next, err := s.initialize(ctx, pinned, 0)
+		next, err := s.initialize(ctx, pinned, 0, nil)
 		if err != nil && refusesVersion(err) {
 			err = s.withVersions(err, namedVersions(err, pinned))
 		}
@@ -40,7 +40,7 @@ func (s *Session) negotiate(ctx context.Context, hint Era) (*sessionState, error
 	}
 	var refusal error // the refusal of an initialize that was sent first
 	if hint == EraLegacy {
-		next, err := s.propose(ctx, s.proposal(), 0)
+		next, err := s.propose(ctx, s.proposal(), 0, verdict.ProvesModern)
 		if err == nil || !verdict.ProvesModern(err) {
 			return next, err
 		}
@@ -50,7 +50,7 @@ func (s *Session) negotiate(ctx context.Context, hint Era) (*sessionState, error
 	if hint == EraModern {
 		silence = 0
 	}
-	next, err := s.discover(ctx, modernVersion, silence)
+	next, err := s.discover(ctx, modernVersion, silence, func(err error) bool { return fallsBack(err, hint) && refusal == nil })
 	if err == nil {
 		s.opts.EraCache.Store(s.endpoint, EraModern)
 		return next, nil
@@ -68,7 +68,7 @@ func (s *Session) negotiate(ctx context.Context, hint Era) (*sessionState, error
 	if refusal != nil && version == legacyVersion {
 		return nil, refusal // another initialize would be the same request
 	}
-	next, initErr := s.propose(ctx, version, tries)
+	next, initErr := s.propose(ctx, version, tries, nil)
 	if initErr != nil {
 		if tries == 1 && !errors.Is(initErr, streamablehttp.ErrOldTransport) {
 			return nil, bothFailed(err, initErr) // discover's error says more
@@ -79,6 +79,16 @@ func (s *Session) negotiate(ctx context.Context, hint Era) (*sessionState, error
 		s.opts.EraCache.Store(s.endpoint, EraLegacy)
 	}
 	return next, nil
+}
+
+// fallsBack reports whether negotiate continues after server/discover failed with err, if no
+// initialize was refused before.
+func fallsBack(err error, hint Era) bool {
+	if supported, refused := refusedVersion(err); refused {
+		return slices.Contains(supported, modernVersion) || newestLegacy(supported) != ""
+	}
+	guess := verdict.GuessEra(err)
+	return guess != verdict.NoGuess && (guess != verdict.Perhaps || hint != EraModern)
 }
 
 // proposal returns the legacy revision to propose. If the current session is legacy, this is the
@@ -111,12 +121,13 @@ type onlyLegacyError struct{ version string }
 func (e *onlyLegacyError) Error() string { return "the server supports only legacy revisions" }
 
 // discover requests a modern server's description of itself. If silence is positive, it bounds the
-// wait for the answer, and a discover that gets no answer in that time is not retried.
-func (s *Session) discover(ctx context.Context, version string, silence time.Duration) (*sessionState, error) {
+// wait for the answer, and a discover that gets no answer in that time is not retried. expected is
+// that of the request, see [stateRequest].
+func (s *Session) discover(ctx context.Context, version string, silence time.Duration, expected func(error) bool) (*sessionState, error) {
 	state := &sessionState{era: EraModern, version: version, http: s.conn.NewSession(version, "", true), meta: s.modernMeta(version)}
 	var result discoverResult
 	for retried := false; ; retried = true {
-		err := s.handshake(ctx, state, greeting{method: methodDiscover, silence: silence}, &result)
+		err := s.handshake(ctx, state, greeting{method: methodDiscover, silence: silence, expected: expected}, &result)
 		if err == nil {
 			break
 		}
@@ -220,6 +231,7 @@ type greeting struct {
 	onHeader func(http.Header) // called with the header of each reply; may be nil
 	tries    int               // 0: as many as the session's policy allows
 	silence  time.Duration     // if positive, a try that gets no answer within this time ends and is not repeated
+	expected func(error) bool  // see stateRequest; may be nil
 }
 
 // handshake sends one request of the negotiation. state is not the session's current state yet.
@@ -227,6 +239,7 @@ func (s *Session) handshake(ctx context.Context, state *sessionState, g greeting
 	var raw json.RawMessage
 	r := s.newStateRequest(ctx, state, message{method: g.method, params: g.params}, &wire.RawResult{Out: &raw})
 	r.maxReply, r.onHeader, r.value, r.origin = maxHandshake, g.onHeader, &raw, OriginNegotiation
+	r.expected = g.expected
 	if limit := r.timeouts.Try; g.silence > 0 && (limit <= 0 || limit > g.silence) {
 		r.timeouts.Try, r.once = g.silence, true
 	}

@@ -146,6 +146,9 @@ type Closed struct {
 	Endpoint string
 	// Lived is the time since Connect was called.
 	Lived time.Duration
+	// Era and ProtocolVersion are those that the session used last. They are zero if Connect failed.
+	Era             Era
+	ProtocolVersion string
 	// Err is the error of Connect, else the error of Close, nil if both succeeded.
 	Err error
 }
@@ -199,7 +202,8 @@ func (s *Session) tellClosed(ctx context.Context, err error) {
 		return
 	}
 	_ = s.observation.active.Wait(ctx) // an observer that does not return breaks its contract
-	s.deliver(s.root, Closed{Endpoint: s.Endpoint(), Lived: s.watch.now(), Err: err})
+	last := s.now.Load()
+	s.deliver(s.root, Closed{Endpoint: s.Endpoint(), Lived: s.watch.now(), Era: last.era, ProtocolVersion: last.version, Err: err})
 }
 
 func (s *Session) deliver(ctx context.Context, e Event) {

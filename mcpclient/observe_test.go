@@ -128,7 +128,7 @@ func TestEventsOfALife(t *testing.T) {
 		require.Equal(t, []string{
 			"negotiated " + version, "connected " + version, "Connect returned", "closed, failed=false", "Close returned",
 		}, o.take())
-		require.Equal(t, []mcpclient.Closed{{Endpoint: link.URL, Lived: time.Hour}}, eventsOf[mcpclient.Closed](&o))
+		require.Equal(t, []mcpclient.Closed{{Endpoint: link.URL, Lived: time.Hour, Era: s.Era(), ProtocolVersion: version}}, eventsOf[mcpclient.Closed](&o))
 		connected := eventsOf[mcpclient.Connected](&o)[0]
 		require.Equal(t, mcpclient.Connected{Endpoint: link.URL, Era: s.Era(), ProtocolVersion: version}, connected)
 		require.Equal(t, mcpclient.Negotiated(connected), eventsOf[mcpclient.Negotiated](&o)[0])

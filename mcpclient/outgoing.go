@@ -70,6 +70,25 @@ func (o *Outgoing) ID() int64 { return o.d.msg.id }
 // Before next was called, it is [NotRun].
 func (o *Outgoing) Outcome() Outcome { return Outcome(o.d.outcome()) }
 
+// Expected reports whether err, with which next failed, is an outcome that the session is prepared
+// for and that is no failure. Examples are a legacy server that refuses server/discover, after which
+// the negotiation continues, and a refusal of the ping with which the session finds out whether the
+// server has lost it.
+func (o *Outgoing) Expected(err error) bool {
+	var expected func(error) bool
+	switch from := o.d.Owner.(type) {
+	case *stateRequest:
+		expected = from.expected
+	case *posting:
+		expected = from.expected
+	case *opening:
+		if from.origin == OriginSession {
+			expected = unsupported // a session of handlers works without the stream
+		}
+	}
+	return err != nil && expected != nil && expected(err)
+}
+
 // Params returns the parameters without _meta, nil for a message without parameters. Do not change
 // them.
 func (o *Outgoing) Params() json.RawMessage { return o.d.msg.params }
@@ -139,13 +158,14 @@ func (o *Outgoing) SetHeader(name, value string) error {
 	if o.d.begun {
 		return ErrSent
 	}
-	if err := streamablehttp.CheckHeader(http.Header{name: {value}}); err != nil {
+	values := []string{value}
+	if err := streamablehttp.CheckHeader(http.Header{name: values}); err != nil {
 		return err
 	}
 	if o.d.header == nil {
 		o.d.header = make(http.Header, 2)
 	}
-	o.d.header.Set(name, value)
+	o.d.header[http.CanonicalHeaderKey(name)] = values
 	return nil
 }
 

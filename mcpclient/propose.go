@@ -20,34 +20,44 @@ import (
 // proposed revision should answer with one that it supports. Some servers refuse the request
 // instead. For these, propose sends one more initialize. It proposes the newest common revision
 // that the refusal names. If the refusal names no revision, it proposes 2025-06-18. If the endpoint
-// uses the old HTTP+SSE transport, the error says so.
-func (s *Session) propose(ctx context.Context, version string, tries int) (*sessionState, error) {
-	next, err := s.initialize(ctx, version, tries)
+// uses the old HTTP+SSE transport, the error says so. expected reports which other refusals the
+// caller is prepared for; it may be nil.
+func (s *Session) propose(ctx context.Context, version string, tries int, expected func(error) bool) (*sessionState, error) {
+	next, err := s.initialize(ctx, version, tries, func(err error) bool {
+		return expected != nil && expected(err) || s.otherRevision(err, version) != ""
+	})
 	if err == nil || !refusesInitialize(err) {
 		return next, err
 	}
-	named := namedVersions(err, version)
-	other := newestLegacy(named)
+	named, other := namedVersions(err, version), s.otherRevision(err, version)
 	switch {
-	case other != "":
-	case len(named) > 0:
+	case len(named) > 0 && other == "":
 		return nil, s.withVersions(err, named)
-	case s.now.Load() != nil: // the server has already accepted this revision
-		return nil, err
-	case s.isOldTransport(ctx):
+	case len(named) == 0 && s.now.Load() == nil && s.isOldTransport(ctx):
 		old := &ProtocolError{Reason: "initialize was refused", Err: streamablehttp.ErrOldTransport}
 		return nil, &Error{Kind: KindProtocol, Method: methodInitialize, Stage: transport.Answered, Outcome: Answered, Tries: 1, Err: old, harmless: true}
-	case version > mcp.ProtocolVersion20250618 && refusesVersion(err):
-		other = mcp.ProtocolVersion20250618
-	default:
+	case other == "":
 		return nil, err
 	}
 	s.log.Info("initialize is sent again with another revision", "refused", version, "proposed", other)
-	next, again := s.initialize(ctx, other, 1)
+	next, again := s.initialize(ctx, other, 1, nil)
 	if again != nil {
 		return nil, s.withVersions(err, named)
 	}
 	return next, nil
+}
+
+// otherRevision returns the revision to propose after err refused version, "" for none.
+func (s *Session) otherRevision(err error, version string) string {
+	if !refusesInitialize(err) {
+		return ""
+	}
+	named := namedVersions(err, version)
+	accepted := s.now.Load() != nil // the server has accepted this revision before
+	if len(named) == 0 && !accepted && version > mcp.ProtocolVersion20250618 && refusesVersion(err) {
+		return mcp.ProtocolVersion20250618
+	}
+	return newestLegacy(named)
 }
 
 // refusesInitialize reports whether err is a refusal of initialize that may be about the revision

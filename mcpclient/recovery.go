@@ -10,9 +10,6 @@ import (
 	"github.com/hawser-mcp/hawser/internal/verdict"
 )
 
-// errSessionAlive says that the session was not lost.
-var errSessionAlive = errors.New("the session is alive")
-
 // Recovery is one replacement of the server's session, for all calls that need it. It identifies
 // the session as well as the recovery: sessions may have the same endpoint and generation, but they
 // never have the same Recovery. Its fields must not be changed. It is safe for concurrent use.
@@ -119,7 +116,7 @@ func (s *Session) recover(ctx context.Context, generation uint64, why reason, re
 		switch {
 		case r.Generation != generation:
 			continue // joined the recovery of an earlier generation
-		case errors.Is(err, errSessionAlive) && why > r.why:
+		case errors.Is(err, ErrSessionAlive) && why > r.why:
 			continue // joined a recovery for a weaker reason
 		}
 		return r.pinged, err
@@ -169,7 +166,7 @@ func (r *Recovery) ended(err error) RecoveryEnded {
 	switch {
 	case err == nil:
 		return RecoveryEnded{Recovery: r, Replaced: true, Era: r.next.era, ProtocolVersion: r.next.version}
-	case errors.Is(err, errSessionAlive):
+	case errors.Is(err, ErrSessionAlive):
 		return RecoveryEnded{Recovery: r}
 	}
 	return RecoveryEnded{Recovery: r, Err: err}
@@ -187,16 +184,16 @@ func (s *Session) replace(ctx context.Context, r *Recovery) error {
 	return nil
 }
 
-// successor negotiates the state that replaces old. It returns errSessionAlive if the old session
+// successor negotiates the state that replaces old. It returns ErrSessionAlive if the old session
 // is alive.
 func (s *Session) successor(ctx context.Context, r *Recovery, old *sessionState) (*sessionState, error) {
 	switch r.why {
 	case versionRefused:
 		return s.negotiate(ctx, EraUnknown)
 	case versionSuspected:
-		next, err := s.discover(quietly(ctx), modernVersion, 0)
+		next, err := s.discover(quietly(ctx), modernVersion, 0, isRefusal)
 		if err != nil {
-			return nil, errSessionAlive
+			return nil, ErrSessionAlive
 		}
 		return next, nil
 	case sessionGone:
@@ -208,7 +205,7 @@ func (s *Session) successor(ctx context.Context, r *Recovery, old *sessionState)
 	found := s.examine(ctx, old, r.why == sessionDoubted)
 	switch {
 	case found == pingAnswered, found == pingDenied && r.why <= sessionSuspected:
-		return nil, errSessionAlive
+		return nil, ErrSessionAlive
 	case found == pingDenied:
 		return s.readmitted(ctx, old)
 	}
@@ -231,10 +228,13 @@ func (s *Session) successor(ctx context.Context, r *Recovery, old *sessionState)
 // credentials. If the server also refuses the credentials in the new session, readmitted keeps the
 // old session.
 func (s *Session) readmitted(ctx context.Context, old *sessionState) (*sessionState, error) {
-	next, err := s.initialize(quietly(ctx), old.version, 1)
+	next, err := s.initialize(quietly(ctx), old.version, 1, func(err error) bool {
+		kind := KindOf(err)
+		return kind == KindAuthRequired || kind == KindForbidden
+	})
 	switch kind := KindOf(err); {
 	case kind == KindAuthRequired || kind == KindForbidden:
-		return nil, errSessionAlive
+		return nil, ErrSessionAlive
 	case err != nil:
 		return nil, err
 	case s.examine(ctx, next, false) == pingDenied:
@@ -244,12 +244,12 @@ func (s *Session) readmitted(ctx context.Context, old *sessionState) (*sessionSt
 }
 
 // keepOld deletes the session of next, which was only started to check the old session. It returns
-// errSessionAlive.
+// ErrSessionAlive.
 func (s *Session) keepOld(ctx context.Context, next *sessionState) error {
 	if next.inSession() {
 		s.deleteSession(ctx, next)
 	}
-	return errSessionAlive
+	return ErrSessionAlive
 }
 
 // SessionRestored reports that the server lost the session, or no longer accepts its revision, and

@@ -32,6 +32,7 @@ func (s *Session) pingOn(ctx context.Context, state *sessionState, judge func(er
 // newPing returns a ping of a session. limit bounds each try.
 func (s *Session) newPing(ctx context.Context, state *sessionState, limit time.Duration) *stateRequest {
 	r := s.newStateRequest(ctx, state, message{method: methodPing}, &wire.Empty{})
+	r.expected = isRefusal // the ping asks whether the session is lost
 	if try := r.timeouts.Try; try <= 0 || try > limit {
 		r.timeouts.Try = limit
 	}

@@ -186,7 +186,7 @@ func (s *Session) renew(d *delivery, budget *retryBudget, v verdict.Verdict, ref
 	ctx, cancel := d.bounded()
 	defer cancel()
 	pinged, err := s.recover(ctx, d.state.generation, why, refusal)
-	switch alive := errors.Is(err, errSessionAlive); {
+	switch alive := errors.Is(err, ErrSessionAlive); {
 	case alive && kind == KindAuthRequired && s.mayAuthorize(d):
 		return s.reauthorize(d, v, refusal)
 	case v.Doubtful && err != nil && v.Else == verdict.StepWait && ctx.Err() == nil && s.root.Err() == nil:

@@ -215,7 +215,7 @@ func (k *sharedReopener) judgeStatus(e *streamablehttp.HTTPError) streamEnd {
 func (k *sharedReopener) replaced(why reason, e *streamablehttp.HTTPError) streamEnd {
 	_, err := k.s.recover(k.ctx, k.state.generation, why, e)
 	switch {
-	case errors.Is(err, errSessionAlive):
+	case errors.Is(err, ErrSessionAlive):
 		return k.refusedAlive(e)
 	case err == nil:
 		return streamMoved

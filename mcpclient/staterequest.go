@@ -21,6 +21,9 @@ type stateRequest struct {
 	// judge is called with the outcome before interceptors see it; may be nil. What the outcome
 	// proves must not depend on them.
 	judge func(err error)
+	// expected reports whether an error is one of the outcomes that the session is prepared for; nil
+	// if none is. See [Outgoing.Expected].
+	expected func(err error) bool
 }
 
 // newStateRequest returns a request in the given session state. Timeouts.Try bounds each try.
@@ -114,7 +117,8 @@ type posting struct {
 	delivery
 	response []byte // the whole message, if it is a response
 	policy   Retry
-	fixed    bool // it belongs to the session state in delivery.state
+	fixed    bool                 // it belongs to the session state in delivery.state
+	expected func(err error) bool // as in stateRequest
 }
 
 // newPosting returns a notification. It belongs to the given session state, or to the current one

@@ -6,7 +6,7 @@ var eventMutants = []mutant{
 		name: "events: a recovery that keeps the session does not end", file: "mcpclient/recovery.go",
 		old: `if s.observed() {
 		s.tell(s.root, r.ended(err))`,
-		new: `if s.observed() && !errors.Is(err, errSessionAlive) {
+		new: `if s.observed() && !errors.Is(err, ErrSessionAlive) {
 		s.tell(s.root, r.ended(err))`,
 		test: "TestEventsOfADoubtedSession",
 	},

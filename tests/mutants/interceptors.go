@@ -100,4 +100,22 @@ var interceptorMutants = []mutant{
 		new:  `&x.cursor, nil)`,
 		test: "TestHeadersOfACallGoOnItsResumingGETs", pkg: "mcpclient",
 	},
+	{
+		name: "the probe that a legacy server refuses counts as a failure", file: "mcpclient/negotiate.go",
+		old:  `r.expected = g.expected`,
+		new:  `_ = g.expected`,
+		test: "TestExpectedFailuresOfTheNegotiation",
+	},
+	{
+		name: "a refusal that ends the negotiation is expected", file: "mcpclient/negotiate.go",
+		old:  `return guess != verdict.NoGuess && (guess != verdict.Perhaps || hint != EraModern)`,
+		new:  `return guess != verdict.Legacy || hint != EraModern`,
+		test: "TestExpectedFailuresOfTheNegotiation",
+	},
+	{
+		name: "the refusal of the last initialize is expected", file: "mcpclient/propose.go",
+		old:  `next, again := s.initialize(ctx, other, 1, nil)`,
+		new:  `next, again := s.initialize(ctx, other, 1, isRefusal)`,
+		test: "TestExpectedRefusalsOfInitialize",
+	},
 }

@@ -15,6 +15,7 @@ var harmlessTypes = map[string]string{
 	"mcpclient.Claim":                       "it has names of the protocol and a function",
 	"mcpclient.ClaimedResult":               "it is data of the server; its options are functions",
 	"mcpclient.CompleteResult":              ofServer,
+	"mcpclient/otelmcp.Config":              "it has the providers of OpenTelemetry only",
 	"mcpclient.InvalidItem":                 ofServer,
 	"mcpclient.Error":                       ofError,
 	"mcpclient.Extension":                   "it has what the client declares to every server, and functions",

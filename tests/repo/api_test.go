@@ -6,6 +6,7 @@ import (
 	"flag"
 	"go/importer"
 	"go/token"
+	"go/types"
 	"io"
 	"io/fs"
 	"maps"
@@ -51,8 +52,35 @@ func TestAPI(t *testing.T) {
 // publicAPI returns the API of each package that users can import, keyed by directory.
 func publicAPI(t *testing.T) map[string]string {
 	t.Helper()
+	result, imports := map[string]string{}, map[string]types.Importer{}
+	for _, dir := range publicPackages(t) {
+		own := moduleOf(t, dir)
+		if imports[own] == nil {
+			imports[own] = compiled(t, own)
+		}
+		pkg, err := imports[own].Import(path.Join(module, dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		result[dir] = apiText(pkg)
+	}
+	return result
+}
+
+// moduleOf returns the directory of the module that a package belongs to.
+func moduleOf(t *testing.T, dir string) string {
+	t.Helper()
+	for !slices.Contains(allFiles(t), path.Join(dir, "go.mod")) {
+		dir = path.Dir(dir)
+	}
+	return dir
+}
+
+// compiled returns an importer of the packages of a module and of what they import.
+func compiled(t *testing.T, dir string) types.Importer {
+	t.Helper()
 	list := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}", "./...")
-	list.Dir = root
+	list.Dir, list.Env = filepath.Join(root, filepath.FromSlash(dir)), append(os.Environ(), "GOWORK=off")
 	output, err := list.Output()
 	if err != nil {
 		t.Fatalf("go list: %v%s", err, stderrOf(err))
@@ -62,18 +90,9 @@ func publicAPI(t *testing.T) map[string]string {
 		name, file, _ := strings.Cut(strings.TrimSpace(line), "\t")
 		exports[name] = file
 	}
-	imports := importer.ForCompiler(token.NewFileSet(), "gc", func(name string) (io.ReadCloser, error) {
+	return importer.ForCompiler(token.NewFileSet(), "gc", func(name string) (io.ReadCloser, error) {
 		return os.Open(exports[name])
 	})
-	result := map[string]string{}
-	for _, dir := range publicPackages(t) {
-		pkg, err := imports.Import(path.Join(module, dir))
-		if err != nil {
-			t.Fatal(err)
-		}
-		result[dir] = apiText(pkg)
-	}
-	return result
 }
 
 // publicPackages returns the directories of the packages that users can import.

@@ -169,6 +169,25 @@ func TestNoLibraryImportsTheClient(t *testing.T) {
 	}
 }
 
+// A program may build the module of otelmcp with a newer root module, whose internal packages differ.
+func TestNestedLibraryUsesNothingInternal(t *testing.T) {
+	found := false
+	for _, f := range goFiles(t) {
+		if f.dir() != "mcpclient/otelmcp" || f.isTest() {
+			continue
+		}
+		found = true
+		for _, imported := range f.imports() {
+			if strings.HasPrefix(imported, module+"/internal/") {
+				t.Errorf("%s imports %s", f.path, imported)
+			}
+		}
+	}
+	if !found {
+		t.Error("mcpclient/otelmcp has no Go files: was it renamed?")
+	}
+}
+
 func TestConformanceClientIsAnOrdinaryUser(t *testing.T) {
 	found := false
 	for _, f := range goFiles(t) {

@@ -41,18 +41,30 @@ var linked = []string{
 	"github.com/santhosh-tekuri/jsonschema/v6", "github.com/spf13/cast", "github.com/yosida95/uritemplate/v3", "golang.org/x/text",
 }
 
+// linkedByOpenTelemetry lists the modules that are linked into a program besides, if it uses
+// mcpclient/otelmcp.
+var linkedByOpenTelemetry = []string{
+	"github.com/cespare/xxhash/v2", "github.com/go-logr/logr", "github.com/go-logr/stdr", "github.com/hawser-mcp/hawser",
+	"go.opentelemetry.io/auto/sdk", "go.opentelemetry.io/otel", "go.opentelemetry.io/otel/metric", "go.opentelemetry.io/otel/trace",
+}
+
 // Users' programs do not link modules that only tests and examples need.
 func TestWhatUsersLink(t *testing.T) {
-	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}{{end}}{{end}}", "./mcpclient")
-	list.Dir = root
-	output, err := list.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	modules := strings.Fields(string(output))
-	slices.Sort(modules)
-	if modules = slices.Compact(modules); !slices.Equal(modules, linked) {
-		t.Errorf("programs link %q, expected %q", modules, linked)
+	for dir, want := range map[string][]string{
+		"mcpclient": linked, "mcpclient/otelmcp": slices.Concat(linked, linkedByOpenTelemetry),
+	} {
+		list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}{{end}}{{end}}", ".")
+		list.Dir, list.Env = filepath.Join(root, filepath.FromSlash(dir)), append(os.Environ(), "GOWORK=off")
+		output, err := list.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		modules := strings.Fields(string(output))
+		slices.Sort(modules)
+		slices.Sort(want)
+		if modules = slices.Compact(modules); !slices.Equal(modules, want) {
+			t.Errorf("programs that use %s link %q, expected %q", dir, modules, want)
+		}
 	}
 }
 

@@ -5,8 +5,8 @@
 // It copies the working tree, including uncommitted changes. In the copy, it runs
 // tests/repo/release for the next minor version. It then uses the go command to make a module proxy
 // in a folder from the tags. In an empty directory, using only that proxy, it builds the programs
-// of README.md. It also installs and runs every program that users install. Run it in the root
-// directory.
+// of README.md, and a program with each nested module that is a library. It also installs and runs
+// every program that users install. Run it in the root directory.
 package main
 
 import (
@@ -45,6 +45,7 @@ func run(root string) (err error) {
 		{"prepare " + version + " in a copy of the repository", w.prepare},
 		{"make a module proxy from its tags", w.publish},
 		{"build the programs of README.md", w.buildReadme},
+		{"build a program with each library that is a module of its own", w.buildLibraries},
 		{"install and run the programs", w.install},
 	} {
 		began := time.Now()

@@ -78,6 +78,41 @@ func (w *world) buildReadme() error {
 	return nil
 }
 
+// buildLibraries builds a program that imports each released library that is a module of its own.
+func (w *world) buildLibraries() error {
+	modules, err := w.released()
+	if err != nil {
+		return err
+	}
+	for _, dir := range modules {
+		if dir == "." || strings.HasPrefix(dir, "examples/") {
+			continue
+		}
+		library := path.Join(rootModule, dir)
+		program := filepath.Join(w.user, "library-"+path.Base(dir))
+		if err := os.Mkdir(program, 0o700); err != nil {
+			return err
+		}
+		source := fmt.Sprintf("package main\n\nimport _ %q\n\nfunc main() {}\n", library)
+		if err := os.WriteFile(filepath.Join(program, "main.go"), []byte(source), 0o600); err != nil {
+			return err
+		}
+		for _, args := range [][]string{{"mod", "init", "example.com/program"}, {"get", library + "@" + w.version}, {"build", "."}} {
+			if _, err := w.command(program, w.userEnv(), "go", args...); err != nil {
+				return err
+			}
+		}
+		mod, err := os.ReadFile(filepath.Join(program, "go.mod"))
+		if err != nil {
+			return err
+		}
+		if !strings.Contains(string(mod), rootModule+" "+w.version) {
+			return fmt.Errorf("%s does not require the root module of its release:\n%s", library, mod)
+		}
+	}
+	return nil
+}
+
 // install installs and runs each program below examples.
 func (w *world) install() error {
 	programs, err := w.programs()

@@ -79,6 +79,15 @@ func (m module) publishable(root, rootModule string, v version, sums string) err
 // as a prefix.
 func (m module) tag(v version) string { return path.Join(m.dir, v.String()) }
 
+// command returns the go command with which users fetch the module: examples are programs, others
+// are libraries.
+func (m module) command() string {
+	if strings.HasPrefix(m.dir, "examples/") {
+		return "install"
+	}
+	return "get"
+}
+
 func (m module) file(root, name string) string {
 	return filepath.Join(root, filepath.FromSlash(m.dir), name)
 }

@@ -128,7 +128,7 @@ func (r *release) nextSteps(tags []string) string {
 func (r *release) installations() string {
 	var b strings.Builder
 	for _, m := range r.nested {
-		fmt.Fprintf(&b, "       go install %s@%s\n", m.Module.Path, r.version)
+		fmt.Fprintf(&b, "       go %s %s@%s\n", m.command(), m.Module.Path, r.version)
 	}
 	return b.String()
 }

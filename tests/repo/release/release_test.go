@@ -13,10 +13,10 @@ import (
 	"github.com/hawser-mcp/hawser/tests/repo/git"
 )
 
-// sources are the files of a repository with a root module, a nested module that users install, and
-// a module for tests.
+// sources are the files of a repository with a root module, a nested program that users install, a
+// nested library, and a module for tests.
 var sources = map[string]string{
-	".ci/modules":      "# a comment\n.\nexamples/tool\ntests/bench\n",
+	".ci/modules":      "# a comment\n.\nexamples/tool\nlib\ntests/bench\n",
 	"go.mod":           "module example.com/m\n\ngo 1.25\n",
 	"m.go":             "package m\n",
 	versionFile:        "package release\n\nconst Version = \"0.1.0\"\n",
@@ -35,6 +35,8 @@ require (
 replace example.com/m => ../..
 `,
 	"examples/tool/go.sum": "example.com/a v1.0.0 h1:a\nexample.com/z v1.0.0 h1:z\n",
+	"lib/go.mod":           "module example.com/m/lib\n\ngo 1.25\n\nrequire example.com/m v0.0.0\n\nreplace example.com/m => ..\n",
+	"lib/go.sum":           "",
 	"tests/bench/go.mod":   "module example.com/m/tests/bench\n\nrequire example.com/m v0.0.0\n\nreplace example.com/m => ../..\n",
 }
 
@@ -93,13 +95,14 @@ func TestRelease(t *testing.T) {
 	var out strings.Builder
 	require.NoError(t, run(&out, dir, []string{"v0.2.0"}, now))
 
-	require.Equal(t, "examples/tool/v0.2.0\nv0.2.0", inGit(t, dir, "tag"))
+	require.Equal(t, "examples/tool/v0.2.0\nlib/v0.2.0\nv0.2.0", inGit(t, dir, "tag"))
 	require.Equal(t, inGit(t, dir, "rev-parse", "v0.2.0^{commit}"), inGit(t, dir, "rev-parse", "examples/tool/v0.2.0^{commit}"))
 	require.Equal(t, "Continue development after v0.2.0\nRelease v0.2.0\none", inGit(t, dir, "log", "--format=%s"))
 	require.Empty(t, inGit(t, dir, "status", "--porcelain"))
 	require.Empty(t, inGit(t, remote, "for-each-ref"), "nothing is pushed")
-	require.Contains(t, out.String(), "git push --atomic origin main v0.2.0 examples/tool/v0.2.0\n")
+	require.Contains(t, out.String(), "git push --atomic origin main v0.2.0 examples/tool/v0.2.0 lib/v0.2.0\n")
 	require.Contains(t, out.String(), "go install example.com/m/examples/tool@v0.2.0\n")
+	require.Contains(t, out.String(), "go get example.com/m/lib@v0.2.0\n")
 	require.Contains(t, out.String(), "git reset --hard "+inGit(t, dir, "rev-parse", "HEAD~2")[:12]+"\n")
 
 	require.Contains(t, at(t, dir, "v0.2.0", versionFile), "const Version = \"0.2.0\"\n")
@@ -110,6 +113,9 @@ func TestRelease(t *testing.T) {
 	require.NoError(t, err)
 	lines := sums("example.com/m", version{0, 2, 0}, released)
 	require.Equal(t, "example.com/a v1.0.0 h1:a\n"+lines+"example.com/z v1.0.0 h1:z\n", at(t, dir, "v0.2.0", "examples/tool/go.sum"))
+
+	require.Equal(t, "module example.com/m/lib\n\ngo 1.25\n\nrequire example.com/m v0.2.0\n", at(t, dir, "v0.2.0", "lib/go.mod"))
+	require.Equal(t, lines, at(t, dir, "v0.2.0", "lib/go.sum"))
 
 	after, err := git.Archive(dir, "HEAD")
 	require.NoError(t, err)
@@ -130,7 +136,7 @@ func TestFirstRelease(t *testing.T) {
 	dir := clone(t, nil)
 	var out strings.Builder
 	require.NoError(t, run(&out, dir, []string{"v0.1.0"}, now))
-	require.Equal(t, "examples/tool/v0.1.0\nv0.1.0", inGit(t, dir, "tag"))
+	require.Equal(t, "examples/tool/v0.1.0\nlib/v0.1.0\nv0.1.0", inGit(t, dir, "tag"))
 }
 
 func TestRefusals(t *testing.T) {

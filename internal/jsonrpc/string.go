@@ -124,7 +124,9 @@ func ownText(text []byte, shared, high bool) []byte {
 	case !shared && len(text) > cap(text)-cap(text)/8: // little memory is wasted
 		return text[:len(text):len(text)]
 	}
-	return append(make([]byte, 0, len(text)), text...)
+	own := make([]byte, len(text)) // copied without being cleared first
+	copy(own, text)
+	return own
 }
 
 // closingQuote returns the offset of the first quote from i on that is not escaped, or -1. No escape

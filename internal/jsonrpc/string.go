@@ -55,7 +55,8 @@ func (c *Cursor) stringValue() (text []byte, fresh bool) {
 // text reads the string whose opening quote is the next byte; see stringValue.
 func (c *Cursor) text() (text []byte, fresh bool) {
 	start := c.pos + 1
-	for i := start; i < start+shortText && len(c.data)-i >= 8; i += 8 {
+	i := start
+	for ; i < start+shortText && len(c.data)-i >= 8; i += 8 {
 		m := notPlainASCII(binary.LittleEndian.Uint64(c.data[i:]))
 		if m == 0 {
 			continue
@@ -66,8 +67,8 @@ func (c *Cursor) text() (text []byte, fresh bool) {
 		}
 		break
 	}
-	n, high := indexSpecial(c.data[start:])
-	end := start + n
+	n, high := indexSpecial(c.data[i:]) // before i, all is plain ASCII
+	end := i + n
 	if byteAt(c.data, end) != '"' {
 		return c.escapedText(start), true
 	}

@@ -10,6 +10,9 @@ func Trim(data []byte) []byte {
 // IsBatch reports whether data is a JSON array. In revisions with batches, that is an array of
 // messages.
 func IsBatch(data []byte) bool {
+	if len(data) > 0 && data[0] == '{' {
+		return false // nearly always, and small enough to be inlined
+	}
 	data = Trim(data)
 	return len(data) > 0 && data[0] == '['
 }

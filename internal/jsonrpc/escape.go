@@ -18,41 +18,44 @@ func unescape(dst, src []byte) (n, read int, high bool) {
 	var seen uint64
 	i := 0
 	for len(dst)-n >= unescapeSlack {
-		if short := shortEscape(src, i); short != 0 {
-			for ; short != 0 && n < len(dst); short = shortEscape(src, i) { // they often follow each other
-				dst[n] = short
-				i, n = i+2, n+1
+		switch left := len(src) - i; {
+		case left >= 16: // usual
+			s, d := src[i:i+16:i+16], dst[n:n+16:n+16]
+			x := binary.LittleEndian.Uint64(s)
+			binary.LittleEndian.PutUint64(d, x)
+			m, at := notPlainASCII(x), 0
+			if m == 0 {
+				x = binary.LittleEndian.Uint64(s[8:])
+				binary.LittleEndian.PutUint64(d[8:], x)
+				if m, at = notPlainASCII(x), 8; m == 0 {
+					i, n = i+16, n+16
+					continue
+				}
 			}
+			seen |= x
+			if m &^= x; m == 0 { // only bytes above 0x7f
+				i, n = i+at+8, n+at+8
+				continue
+			}
+			at += bits.TrailingZeros64(m) / 8
+			i, n = i+at, n+at
+		case left > 0 && src[i] != '"' && src[i] != '\\' && src[i] >= 0x20:
+			seen |= uint64(src[i])
+			dst[n] = src[i]
+			i, n = i+1, n+1
 			continue
 		}
-		b := byteAt(src, i)
-		if b == '\\' {
+		short := shortEscape(src, i)
+		if short == 0 {
 			width, size := decodeUnicode(dst[n:], src[i:])
 			if width == 0 {
 				break
 			}
 			i, n = i+width, n+size
-			continue
 		}
-		if b == '"' || b < 0x20 {
-			break
-		}
-		if len(src)-i < 8 {
-			seen |= uint64(b)
-			dst[n] = b
-			i, n = i+1, n+1
-			continue
-		}
-		for len(src)-i >= 8 && len(dst)-n >= unescapeSlack {
-			x := binary.LittleEndian.Uint64(src[i:])
-			binary.LittleEndian.PutUint64(dst[n:], x)
-			seen |= x
-			if m := special(x); m != 0 {
-				plain := bits.TrailingZeros64(m) / 8
-				i, n = i+plain, n+plain
-				break
-			}
-			i, n = i+8, n+8
+		for ; short != 0 && n < len(dst); short = shortEscape(src, i) { // they often follow each other
+			dst[n] = short
+			i, n = i+2, n+1
 		}
 	}
 	return n, i, seen&highBits != 0

@@ -285,7 +285,7 @@ func (m *Message) IDIs(id int64) bool {
 var knownMethods = func() map[string]string {
 	known := map[string]string{}
 	for _, name := range []string{
-		"notifications/progress", "notifications/message", "notifications/cancelled", "notifications/resources/updated",
+		methodProgress, "notifications/message", "notifications/cancelled", "notifications/resources/updated",
 		"notifications/resources/list_changed", "notifications/tools/list_changed", "notifications/prompts/list_changed",
 		"notifications/subscriptions/acknowledged", "notifications/elicitation/complete", "notifications/tasks/status",
 		"ping", "sampling/createMessage", "elicitation/create", "roots/list", "tasks/get", "tasks/list", "tasks/result",
@@ -296,8 +296,13 @@ var knownMethods = func() map[string]string {
 	return known
 }()
 
+const methodProgress = "notifications/progress"
+
 // internMethod returns the name of a method as a string. A known method is not allocated.
 func internMethod(name []byte) string {
+	if string(name) == methodProgress { // a call may have thousands of them
+		return methodProgress
+	}
 	if known, ok := knownMethods[string(name)]; ok {
 		return known
 	}

@@ -28,6 +28,9 @@ func (c *Cursor) Float64() float64 {
 	if raw == nil {
 		return 0
 	}
+	if v, ok := parsePlain(raw); ok && v <= 1<<53 { // a float64 holds it exactly
+		return float64(v)
+	}
 	f, err := strconv.ParseFloat(string(raw), 64)
 	if err != nil {
 		c.Fail(&ShapeError{Offset: c.pos - len(raw), Want: "a 64-bit number", Got: "a larger number"})

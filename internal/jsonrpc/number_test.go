@@ -2,6 +2,7 @@ package jsonrpc
 
 import (
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -46,6 +47,22 @@ func TestInt64RefusesOtherNumbers(t *testing.T) {
 		require.Zero(t, c.Int64(), text)
 		var shape *ShapeError
 		require.ErrorAs(t, c.Err(), &shape, text)
+	}
+}
+
+// Whole numbers are read without strconv as far as a float64 holds them exactly.
+func TestFloat64OfWholeNumbers(t *testing.T) {
+	for _, text := range []string{
+		"0", "-0", "7", "-7", "1000", "9007199254740991", "9007199254740992", "9007199254740993", "9007199254740995", "-9007199254740993",
+		"999999999999999999", "1000000000000000000", "18446744073709551615", "18446744073709551616",
+	} {
+		c := NewCursor([]byte(text), 0)
+		got := c.Float64()
+		c.End()
+		require.NoError(t, c.Err(), text)
+		want, err := strconv.ParseFloat(text, 64)
+		require.NoError(t, err)
+		require.Equal(t, math.Float64bits(want), math.Float64bits(got), text) // -0 is not 0
 	}
 }
 

@@ -2,6 +2,8 @@ package jsonrpc
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"sync"
 	"unicode/utf8"
 	"unsafe"
@@ -53,8 +55,20 @@ func (c *Cursor) stringValue() (text []byte, fresh bool) {
 // text reads the string whose opening quote is the next byte; see stringValue.
 func (c *Cursor) text() (text []byte, fresh bool) {
 	start := c.pos + 1
-	n, high := indexSpecial(c.data[start:])
-	end := start + n
+	i := start
+	for ; i < start+shortText && len(c.data)-i >= 8; i += 8 {
+		m := notPlainASCII(binary.LittleEndian.Uint64(c.data[i:]))
+		if m == 0 {
+			continue
+		}
+		if i += bits.TrailingZeros64(m) / 8; c.data[i] == '"' {
+			c.pos = i + 1
+			return c.data[start:i:i], false
+		}
+		break
+	}
+	n, high := indexSpecial(c.data[i:]) // before i, all is plain ASCII
+	end := i + n
 	if byteAt(c.data, end) != '"' {
 		return c.escapedText(start), true
 	}
@@ -65,6 +79,9 @@ func (c *Cursor) text() (text []byte, fresh bool) {
 	}
 	return text, false
 }
+
+// shortText is a number of bytes: most names have fewer, and are read without a call of indexSpecial.
+const shortText = 24
 
 // scratch holds buffers for decoding, of minScratch to maxScratch bytes.
 var scratch = sync.Pool{New: func() any {
@@ -124,7 +141,9 @@ func ownText(text []byte, shared, high bool) []byte {
 	case !shared && len(text) > cap(text)-cap(text)/8: // little memory is wasted
 		return text[:len(text):len(text)]
 	}
-	return append(make([]byte, 0, len(text)), text...)
+	own := make([]byte, len(text)) // copied without being cleared first
+	copy(own, text)
+	return own
 }
 
 // closingQuote returns the offset of the first quote from i on that is not escaped, or -1. No escape

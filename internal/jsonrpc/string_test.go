@@ -56,9 +56,14 @@ var oddStrings = []string{
 func TestStringMatchesEncodingJSON(t *testing.T) {
 	for _, content := range oddStrings {
 		requireSameString(t, []byte(`"`+content+`"`))
-		// The same content at each position in the eight-byte window, followed by text.
-		for pad := 1; pad <= 17; pad++ {
-			requireSameString(t, []byte(`"`+strings.Repeat("x", pad)+content+strings.Repeat("y", 17-pad)+`"`))
+		// The same content at each position in the windows of short texts and of texts with escapes,
+		// followed by text.
+		const window = shortText + 9
+		for pad := 1; pad <= window; pad++ {
+			plain := strings.Repeat("x", pad) + content + strings.Repeat("y", window-pad)
+			requireSameString(t, []byte(`"`+plain+`"`))
+			requireSameString(t, []byte(`"\n`+plain+`"`))
+			requireSameString(t, []byte(`"\né`+plain+plain+`"`))
 		}
 		// The same content at the edges of the blocks in which long texts are scanned.
 		for pad := longRun - 1; pad <= longRun+33; pad++ {

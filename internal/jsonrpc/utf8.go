@@ -77,13 +77,17 @@ func utf8First(b byte) int {
 	return never
 }
 
-// validUTF8 does what [utf8.Valid] does. It is faster for text that is not mostly ASCII.
+// validUTF8 does what [utf8.Valid] does. It is faster for text with other characters than ASCII.
 func validUTF8(b []byte) bool {
 	s := uint64(anyChar)
 	i := 0
-	for ; len(b)-i >= 8; i += 8 {
+	for len(b)-i >= 8 {
 		w := b[i : i+8 : i+8]
+		i += 8
 		if s&stateMask == anyChar && binary.LittleEndian.Uint64(w)&highBits == 0 {
+			if startsASCII(b[i:]) { // usual in text with few accents
+				i += 16
+			}
 			continue
 		}
 		s = utf8Next[w[0]] >> (s & stateMask)
@@ -99,4 +103,9 @@ func validUTF8(b []byte) bool {
 		s = utf8Next[c] >> (s & stateMask)
 	}
 	return s&stateMask == anyChar
+}
+
+// startsASCII reports whether b begins with 16 bytes of ASCII.
+func startsASCII(b []byte) bool {
+	return len(b) >= 16 && (binary.LittleEndian.Uint64(b)|binary.LittleEndian.Uint64(b[8:]))&highBits == 0
 }

@@ -2,6 +2,7 @@ package jsonrpc
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -38,5 +39,9 @@ func TestValidUTF8MatchesTheStandardLibrary(t *testing.T) {
 	}
 	for _, content := range oddStrings {
 		requireSameUTF8(t, []byte(content+content))
+		for between := range 40 { // runs of ASCII are read in larger steps
+			ascii := strings.Repeat("y", between)
+			requireSameUTF8(t, []byte("12345678"+ascii+content+ascii+content))
+		}
 	}
 }

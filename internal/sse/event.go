@@ -87,7 +87,12 @@ func (b *block) field(window []byte, from, to int) {
 		b.addData(window, from, to)
 		return
 	}
-	name, value, _ := bytes.Cut(line, colon)
+	var name, value []byte
+	if len(line) >= 6 && string(line[:6]) == "event:" { // most of the others
+		name, value = line[:5], line[6:]
+	} else {
+		name, value, _ = bytes.Cut(line, colon)
+	}
 	if len(value) > 0 && value[0] == ' ' {
 		value = value[1:]
 	}

@@ -222,8 +222,11 @@ type greeting struct {
 	silence  time.Duration     // if positive, a try that gets no answer within this time ends and is not repeated
 }
 
+// handshakeResult is a result of the negotiation.
+type handshakeResult interface{ decode(data []byte) error }
+
 // handshake sends one request of the negotiation. state is not the session's current state yet.
-func (s *Session) handshake(ctx context.Context, state *sessionState, g greeting, result any) error {
+func (s *Session) handshake(ctx context.Context, state *sessionState, g greeting, result handshakeResult) error {
 	var raw json.RawMessage
 	r := s.newStateRequest(ctx, state, message{method: g.method, params: g.params}, &wire.RawResult{Out: &raw})
 	r.maxReply, r.onHeader, r.value, r.origin = maxHandshake, g.onHeader, &raw, OriginNegotiation
@@ -233,7 +236,7 @@ func (s *Session) handshake(ctx context.Context, state *sessionState, g greeting
 	if err := r.do(s.handshakeRetry(g.tries)); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(raw, result); err != nil {
+	if err := result.decode(raw); err != nil {
 		bad := &ProtocolError{Reason: "result of " + g.method + " does not decode", Status: http.StatusOK, Err: err}
 		return r.failed(KindProtocol, bad)
 	}

@@ -44,7 +44,7 @@ type Session struct {
 	shared     sharedStream
 	tools      toolIndex
 	waiting    progressCalls
-	slots      slots // for handlers that answer server requests
+	slots      lazySlots // for handlers that answer server requests
 	answers    answers
 	pending    pendingRequests
 	urls       urlElicitations

@@ -64,9 +64,7 @@ func (s *Session) farewell(bound context.Context, cut []running, ended <-chan st
 		}
 		stop()
 	}
-	ctx, cancel := context.WithTimeout(bound, min(deleteTimeout, s.opts.Timeouts.Close/4))
-	s.cancelAll(ctx, cut)
-	cancel()
+	s.cancelAll(bound, cut)
 	state := s.now.Load()
 	if state.inSession() {
 		s.deleteSession(bound, state)

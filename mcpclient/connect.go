@@ -56,7 +56,6 @@ func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, err
 	s.closer.done = make(chan struct{})
 	s.root, s.cancel = context.WithCancelCause(context.Background())
 	s.events = s.newEventQueue()
-	s.notices.open()
 	if opts != nil {
 		s.observe(opts)
 	}

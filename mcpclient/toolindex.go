@@ -45,7 +45,7 @@ func (x *toolIndex) lookup(name string) listedTool {
 func learnTools(ctx context.Context, s *Session, page *Page[Tool], from learning) {
 	x, tools := &s.tools, page.Items
 	x.schemas.reserve(min(len(tools), maxReserved, s.opts.Limits.Items))
-	kept := tools[:0]
+	kept := 0
 	for i := range tools {
 		t := &tools[i]
 		harmless := isTrue(t.Annotations.ReadOnlyHint) || isTrue(t.Annotations.IdempotentHint)
@@ -68,10 +68,13 @@ func learnTools(ctx context.Context, s *Session, page *Page[Tool], from learning
 		if from.server && s.observed() {
 			s.compareDefinition(ctx, t)
 		}
-		kept = append(kept, *t)
+		if kept != i { // a Tool is large
+			tools[kept] = *t
+		}
+		kept++
 	}
-	clear(tools[len(kept):])
-	page.Items = kept
+	clear(tools[kept:])
+	page.Items = tools[:kept]
 }
 
 // store remembers a tool that differs from the default. Most tools need no entry. left is how many
@@ -86,9 +89,12 @@ func (x *toolIndex) store(s *Session, name string, info listedTool, left int) {
 	if x.tools == nil {
 		x.tools = make(map[string]listedTool, min(left, maxReserved, s.opts.Limits.Items))
 	}
-	if _, there := x.tools[name]; there || len(x.tools) < s.opts.Limits.Items {
-		x.tools[name] = info
+	if len(x.tools) >= s.opts.Limits.Items {
+		if _, there := x.tools[name]; !there {
+			return
+		}
 	}
+	x.tools[name] = info
 }
 
 func isTrue(b *bool) bool { return b != nil && *b }
@@ -146,10 +152,11 @@ func (x *toolSchemas) learn(name string, raw json.RawMessage, limit int) {
 		x.outputs = make(map[string]*schema.Lazy)
 	}
 	delete(x.missing, name)
-	x.outputs[name] = nil
+	var output *schema.Lazy
 	if raw != nil {
-		x.outputs[name] = schema.NewLazy(raw)
+		output = schema.NewLazy(raw)
 	}
+	x.outputs[name] = output
 }
 
 // forget removes a tool that is no longer listed, or whose listing is invalid.

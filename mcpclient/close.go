@@ -31,8 +31,10 @@ func (s *Session) Close() error {
 	return s.closer.err
 }
 
+var errCloseTime = errors.New("timeout of Close")
+
 func (s *Session) close() error {
-	bound, stop := context.WithTimeoutCause(context.Background(), s.opts.Timeouts.Close, errors.New("timeout of Close"))
+	bound, stop := context.WithTimeoutCause(context.Background(), s.opts.Timeouts.Close, errCloseTime)
 	defer stop()
 	s.cancel(ErrClosed)
 	cut, ended := s.watch.close(ErrClosed)

@@ -84,9 +84,10 @@ func (d *delivery) send(req *streamablehttp.Request, receiver streamablehttp.Rec
 }
 
 // exchangeContext returns the context of one exchange. It ends with the caller's context until stop
-// is called. After an answer, its stream can be drained even if the caller's context has ended.
-func (d *delivery) exchangeContext(answered bool) (ctx context.Context, cancel context.CancelCauseFunc, stop func() bool) {
-	if d.ctx.Done() == nil || !answered {
+// is called. If an answer is expected, its stream can be drained even after the caller's context
+// has ended.
+func (d *delivery) exchangeContext(expected bool) (ctx context.Context, cancel context.CancelCauseFunc, stop func() bool) {
+	if d.ctx.Done() == nil || !expected {
 		ctx, cancel = context.WithCancelCause(d.ctx)
 		return ctx, cancel, neverStops
 	}

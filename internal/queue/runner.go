@@ -14,8 +14,10 @@ type Runner[K comparable, V any] struct {
 	run   func(v V)
 	begun time.Time
 
-	mu     sync.Mutex
-	wake   chan struct{} // guarded by mu: full if the goroutine must check the buffer again before an item that is held back is due; nil until it waits for one
+	mu sync.Mutex
+	// wake is full if the goroutine must check the buffer again before an item that is held back is
+	// due. It is nil until the goroutine waits for one.
+	wake   chan struct{} // guarded by mu
 	buffer Buffer[K, V]  // guarded by mu
 	open   bool          // guarded by mu: Open was called
 	busy   bool          // guarded by mu: the goroutine is running

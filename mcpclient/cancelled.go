@@ -3,6 +3,7 @@ package mcpclient
 import (
 	"context"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
@@ -16,11 +17,22 @@ const cancelTimeout = 5 * time.Second
 // aborts them, so that a call canceled just before Close is still cancelled on the server.
 type notices struct {
 	owned
+	once sync.Once
 	ctx  context.Context
 	stop context.CancelFunc
 }
 
-func (n *notices) open() { n.ctx, n.stop = context.WithCancel(context.Background()) }
+// context returns the context that ends with end. It is made when it is first needed.
+func (n *notices) context() context.Context {
+	n.once.Do(func() { n.ctx, n.stop = context.WithCancel(context.Background()) })
+	return n.ctx
+}
+
+// end aborts the cancellations that are being sent. No more may begin.
+func (n *notices) end() {
+	n.context()
+	n.stop()
+}
 
 // sendCancelled sends a legacy server a cancellation of the last try's request. If Close sends the
 // cancellation, sendCancelled does nothing.
@@ -29,11 +41,11 @@ func (s *Session) sendCancelled(d *delivery, why Kind) {
 	if d.WasCut() || !gone.cancellable() {
 		return
 	}
-	values := context.WithoutCancel(d.ctx)
+	values, open := context.WithoutCancel(d.ctx), s.notices.context()
 	s.notices.start(func() {
 		ctx, cancel := context.WithTimeoutCause(values, cancelTimeout, &TimeoutError{What: TimeoutTotal, After: cancelTimeout})
 		defer cancel()
-		defer context.AfterFunc(s.notices.ctx, cancel)()
+		defer context.AfterFunc(open, cancel)()
 		s.postCancelled(ctx, gone, why)
 	})
 }
@@ -70,10 +82,15 @@ func (n *notice) perform(ctx context.Context) error {
 // calls.
 const maxNotices = 64
 
-// cancelAll sends cancellations for the calls that Close ended, all at once. Until ctx ends, it
-// waits for them and for cancellations that are already being sent: a server may wait for its own
-// handlers to end before it answers the DELETE.
-func (s *Session) cancelAll(ctx context.Context, cut []running) {
+// cancelAll sends cancellations for the calls that Close ended, all at once. It waits for them and
+// for cancellations that are already being sent: a server may wait for its own handlers to end
+// before it answers the DELETE. It waits at most [deleteTimeout] and a quarter of the time for Close.
+func (s *Session) cancelAll(bound context.Context, cut []running) {
+	if len(cut) == 0 && s.notices.ended() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(bound, min(deleteTimeout, s.opts.Timeouts.Close/4))
+	defer cancel()
 	sent := 0
 	for _, gone := range cut {
 		if !gone.cancellable() || sent == maxNotices {
@@ -83,5 +100,5 @@ func (s *Session) cancelAll(ctx context.Context, cut []running) {
 		s.notices.start(func() { s.postCancelled(ctx, gone, KindClosed) })
 	}
 	_ = s.notices.Wait(ctx) // those that are left are ended below
-	s.notices.stop()
+	s.notices.end()
 }

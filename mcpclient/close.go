@@ -31,8 +31,10 @@ func (s *Session) Close() error {
 	return s.closer.err
 }
 
+var errCloseTime = errors.New("timeout of Close")
+
 func (s *Session) close() error {
-	bound, stop := context.WithTimeoutCause(context.Background(), s.opts.Timeouts.Close, errors.New("timeout of Close"))
+	bound, stop := context.WithTimeoutCause(context.Background(), s.opts.Timeouts.Close, errCloseTime)
 	defer stop()
 	s.cancel(ErrClosed)
 	cut, ended := s.watch.close(ErrClosed)
@@ -64,9 +66,7 @@ func (s *Session) farewell(bound context.Context, cut []running, ended <-chan st
 		}
 		stop()
 	}
-	ctx, cancel := context.WithTimeout(bound, min(deleteTimeout, s.opts.Timeouts.Close/4))
-	s.cancelAll(ctx, cut)
-	cancel()
+	s.cancelAll(bound, cut)
 	state := s.now.Load()
 	if state.inSession() {
 		s.deleteSession(bound, state)

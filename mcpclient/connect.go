@@ -53,11 +53,9 @@ func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, err
 	}
 	s.ids.Store(firstID())
 	s.watch.Init(expired)
-	s.slots, s.answers.slots = newSlots(), newSlots()
 	s.closer.done = make(chan struct{})
 	s.root, s.cancel = context.WithCancelCause(context.Background())
 	s.events = s.newEventQueue()
-	s.notices.open()
 	if opts != nil {
 		s.observe(opts)
 	}

@@ -67,7 +67,7 @@ func (s *Session) newDelivery(ctx context.Context, msg message) delivery {
 func (d *delivery) send(req *streamablehttp.Request, receiver streamablehttp.Receiver) error {
 	d.made = d.s.sendTime()
 	d.setBounds()
-	ctx, cancel, stop := d.exchangeContext()
+	ctx, cancel, stop := d.exchangeContext(receiver != nil)
 	defer stop()
 	d.Cancel, d.exchange = cancel, ctx
 	if err := d.s.watch.Add(&d.watched); err != nil {
@@ -84,9 +84,10 @@ func (d *delivery) send(req *streamablehttp.Request, receiver streamablehttp.Rec
 }
 
 // exchangeContext returns the context of one exchange. It ends with the caller's context until stop
-// is called. After the answer, its stream can be drained even if the caller's context has ended.
-func (d *delivery) exchangeContext() (ctx context.Context, cancel context.CancelCauseFunc, stop func() bool) {
-	if d.ctx.Done() == nil {
+// is called. If an answer is expected, its stream can be drained even after the caller's context
+// has ended.
+func (d *delivery) exchangeContext(expected bool) (ctx context.Context, cancel context.CancelCauseFunc, stop func() bool) {
+	if d.ctx.Done() == nil || !expected {
 		ctx, cancel = context.WithCancelCause(d.ctx)
 		return ctx, cancel, neverStops
 	}

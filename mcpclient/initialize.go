@@ -2,7 +2,6 @@ package mcpclient
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -29,9 +28,7 @@ func (s *Session) initialize(ctx context.Context, version string, tries int, exp
 // greet sends initialize, then notifications/initialized in the session that initialize started.
 func (s *Session) greet(ctx context.Context, sessions *begun, tries int, expected func(error) bool) (*sessionState, error) {
 	version := sessions.version
-	params, err := json.Marshal(mcp.InitializeParams{
-		ProtocolVersion: version, Capabilities: s.opts.capabilities(EraLegacy, version), ClientInfo: s.opts.ClientInfo,
-	})
+	params, err := s.opts.initializeParams(version)
 	if err != nil {
 		return nil, invalid(methodInitialize, err)
 	}

@@ -24,12 +24,15 @@ type lenientCaps struct{ mcp.ServerCapabilities }
 
 // UnmarshalJSON implements json.Unmarshaler. It does not fail.
 func (l *lenientCaps) UnmarshalJSON(data []byte) error {
-	eachMember(data, func(name, value json.RawMessage) {
-		if !unmarshalMember(&l.ServerCapabilities, name, value) || string(value) == "null" {
-			_ = unmarshalMember(&l.ServerCapabilities, name, []byte("{}"))
-		}
-	})
+	eachMember(data, l.member)
 	return nil
+}
+
+// member decodes one capability. The name is passed as JSON.
+func (l *lenientCaps) member(name, value json.RawMessage) {
+	if !unmarshalMember(&l.ServerCapabilities, name, value) || string(value) == "null" {
+		_ = unmarshalMember(&l.ServerCapabilities, name, []byte("{}"))
+	}
 }
 
 // lenientInfo decodes a server's name, version and other details, one member at a time. Numbers

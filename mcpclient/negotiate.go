@@ -10,6 +10,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 	"github.com/hawser-mcp/hawser/internal/verdict"
 	"github.com/hawser-mcp/hawser/internal/wire"
 	"github.com/hawser-mcp/hawser/streamablehttp"
@@ -208,16 +209,22 @@ func versionFailure(method string, err error) error {
 
 // modernMeta encodes the members of _meta that every modern request has.
 func (s *Session) modernMeta(version string) []byte {
-	member := func(key string, value any) string {
-		data, err := json.Marshal(value)
-		if err != nil {
-			data = []byte("{}") // cannot happen: these are plain structs of strings, and settings that were encoded before
-		}
-		return `"` + key + `":` + string(data)
+	b := make([]byte, 0, 192)
+	b = append(b, `"`+mcp.MetaKeyProtocolVersion+`":`...)
+	b = jsonrpc.AppendString(b, version)
+	b = append(b, `,"`+mcp.MetaKeyClientInfo+`":`...)
+	b = orEmpty(appendInfo(b, &s.opts.ClientInfo))
+	b = append(b, `,"`+mcp.MetaKeyClientCapabilities+`":`...)
+	return orEmpty(appendCapabilities(b, s.opts.capabilities(EraModern, version)))
+}
+
+// orEmpty returns b, with an empty object in place of a value that cannot be encoded. That cannot
+// happen: these are plain structs of strings, and settings that were encoded before.
+func orEmpty(b []byte, err error) []byte {
+	if err != nil {
+		b = append(b, "{}"...)
 	}
-	return []byte(member(mcp.MetaKeyProtocolVersion, version) + "," +
-		member(mcp.MetaKeyClientInfo, s.opts.ClientInfo) + "," +
-		member(mcp.MetaKeyClientCapabilities, s.opts.capabilities(EraModern, version)))
+	return b
 }
 
 // maxHandshake bounds the reply in which a server describes itself, in bytes. The session keeps
@@ -234,8 +241,11 @@ type greeting struct {
 	expected func(error) bool  // see stateRequest; may be nil
 }
 
+// handshakeResult is a result of the negotiation.
+type handshakeResult interface{ decode(data []byte) error }
+
 // handshake sends one request of the negotiation. state is not the session's current state yet.
-func (s *Session) handshake(ctx context.Context, state *sessionState, g greeting, result any) error {
+func (s *Session) handshake(ctx context.Context, state *sessionState, g greeting, result handshakeResult) error {
 	var raw json.RawMessage
 	r := s.newStateRequest(ctx, state, message{method: g.method, params: g.params}, &wire.RawResult{Out: &raw})
 	r.maxReply, r.onHeader, r.value, r.origin = maxHandshake, g.onHeader, &raw, OriginNegotiation
@@ -246,7 +256,7 @@ func (s *Session) handshake(ctx context.Context, state *sessionState, g greeting
 	if err := r.do(s.handshakeRetry(g.tries)); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(raw, result); err != nil {
+	if err := result.decode(raw); err != nil {
 		bad := &ProtocolError{Reason: "result of " + g.method + " does not decode", Status: http.StatusOK, Err: err}
 		return r.failed(KindProtocol, bad)
 	}

@@ -15,6 +15,17 @@ type slots chan struct{}
 
 func newSlots() slots { return make(slots, maxHandlers) }
 
+// lazySlots are slots that are made when they are first needed. Most sessions need none.
+type lazySlots struct {
+	once sync.Once
+	made slots
+}
+
+func (l *lazySlots) get() slots {
+	l.once.Do(func() { l.made = newSlots() })
+	return l.made
+}
+
 type slotsKey struct{}
 
 // slotsFor returns the slots for server requests that come with a call. Each call that a handler
@@ -24,7 +35,7 @@ func (s *Session) slotsFor(ctx context.Context) slots {
 	if own, ok := ctx.Value(slotsKey{}).(slots); ok {
 		return own
 	}
-	return s.slots
+	return s.slots.get()
 }
 
 // take waits for a slot. It returns an error if ctx or root ends first.

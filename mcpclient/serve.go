@@ -147,7 +147,7 @@ const (
 // be delayed, but its stream is not. If requests arrive faster than the rate allows for long, some
 // get no response.
 type answers struct {
-	slots slots // bounds concurrent POSTs
+	slots lazySlots // bounds concurrent POSTs
 
 	mu      sync.Mutex
 	full    time.Duration // guarded by mu: when the whole burst is available again, in watch time
@@ -196,10 +196,11 @@ func (s *Session) serveNow(stream context.Context, state *sessionState, method s
 		if wait > 0 && s.sleep(s.root, wait) != nil {
 			return
 		}
-		if a.slots.take(s.root, s.root) != nil {
+		own := a.slots.get()
+		if own.take(s.root, s.root) != nil {
 			return
 		}
-		defer a.slots.give()
+		defer own.give()
 		s.post(stream, state, method, body)
 	}) {
 		a.done()

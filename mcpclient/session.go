@@ -44,7 +44,7 @@ type Session struct {
 	shared     sharedStream
 	tools      toolIndex
 	waiting    progressCalls
-	slots      slots // for handlers that answer server requests
+	slots      lazySlots // for handlers that answer server requests
 	answers    answers
 	pending    pendingRequests
 	urls       urlElicitations
@@ -118,6 +118,16 @@ type owned struct{ goroutines.Group }
 
 // start runs f on a goroutine of the session. It returns false if the session is closing.
 func (o *owned) start(f func()) bool { return o.Go(f) }
+
+// ended prevents new goroutines. It reports whether all goroutines have ended.
+func (o *owned) ended() bool {
+	select {
+	case <-o.Close():
+		return true
+	default:
+		return false
+	}
+}
 
 // sleep waits for d. If ctx or the session ends first, it returns the cause.
 func (s *Session) sleep(ctx context.Context, d time.Duration) error {

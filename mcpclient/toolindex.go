@@ -23,15 +23,18 @@ type listedTool struct {
 // toolIndex holds what the session remembers of the newest tool definitions.
 type toolIndex struct {
 	mu    sync.RWMutex
-	tools map[string]*listedTool // guarded by mu
+	tools map[string]listedTool // guarded by mu
 	// definitions are those of all listed tools, if there is an observer of their changes.
 	definitions map[string]definition // guarded by mu
 
 	schemas toolSchemas
 }
 
-// lookup returns what is remembered of a tool, nil if nothing is.
-func (x *toolIndex) lookup(name string) *listedTool {
+// maxReserved bounds the tools that memory is reserved for before they are remembered.
+const maxReserved = 32
+
+// lookup returns what is remembered of a tool, the zero value if nothing is.
+func (x *toolIndex) lookup(name string) listedTool {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	return x.tools[name]
@@ -41,16 +44,17 @@ func (x *toolIndex) lookup(name string) *listedTool {
 // Invalid.
 func learnTools(ctx context.Context, s *Session, page *Page[Tool], from learning) {
 	x, tools := &s.tools, page.Items
-	kept := tools[:0]
+	x.schemas.reserve(min(len(tools), maxReserved, s.opts.Limits.Items))
+	kept := 0
 	for i := range tools {
 		t := &tools[i]
 		harmless := isTrue(t.Annotations.ReadOnlyHint) || isTrue(t.Annotations.IdempotentHint)
-		info := &listedTool{hintsSafe: from.server && harmless}
+		info := listedTool{hintsSafe: from.server && harmless}
 		if from.modern {
 			params, err := mirror.Params(t.RawInputSchema)
 			if err != nil {
 				s.log.Warn("tool left out: invalid x-mcp-header", "tool", t.Name, "error", err)
-				x.store(s, t.Name, nil)
+				x.store(s, t.Name, listedTool{}, 0)
 				x.schemas.forget(t.Name)
 				page.Invalid = append(page.Invalid, InvalidItem{Raw: t.Raw, Err: err})
 				continue
@@ -59,31 +63,38 @@ func learnTools(ctx context.Context, s *Session, page *Page[Tool], from learning
 		} else {
 			info.task = requiresTask(t)
 		}
-		x.store(s, t.Name, info)
+		x.store(s, t.Name, info, len(tools)-i)
 		x.schemas.learn(t.Name, t.RawOutputSchema, s.opts.Limits.Items)
 		if from.server && s.observed() {
 			s.compareDefinition(ctx, t)
 		}
-		kept = append(kept, *t)
+		if kept != i { // a Tool is large
+			tools[kept] = *t
+		}
+		kept++
 	}
-	clear(tools[len(kept):])
-	page.Items = kept
+	clear(tools[kept:])
+	page.Items = tools[:kept]
 }
 
-// store remembers a tool that differs from the default. Most tools need no entry.
-func (x *toolIndex) store(s *Session, name string, info *listedTool) {
+// store remembers a tool that differs from the default. Most tools need no entry. left is how many
+// tools of the page are left to be stored.
+func (x *toolIndex) store(s *Session, name string, info listedTool, left int) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if info == nil || (len(info.mirrored) == 0 && !info.hintsSafe && !info.task) {
+	if len(info.mirrored) == 0 && !info.hintsSafe && !info.task {
 		delete(x.tools, name)
 		return
 	}
 	if x.tools == nil {
-		x.tools = make(map[string]*listedTool)
+		x.tools = make(map[string]listedTool, min(left, maxReserved, s.opts.Limits.Items))
 	}
-	if _, there := x.tools[name]; there || len(x.tools) < s.opts.Limits.Items {
-		x.tools[name] = info
+	if len(x.tools) >= s.opts.Limits.Items {
+		if _, there := x.tools[name]; !there {
+			return
+		}
 	}
+	x.tools[name] = info
 }
 
 func isTrue(b *bool) bool { return b != nil && *b }
@@ -98,8 +109,6 @@ func (c *call) applyListing() (err error) {
 	c.msg.mirrored = nil
 	tool := c.s.tools.lookup(c.msg.name)
 	switch {
-	case tool == nil:
-		return nil
 	case !c.state.modern() && tool.task:
 		return &verdict.InvalidError{Err: &TaskRequiredError{Tool: c.msg.name}}
 	case !c.state.modern():
@@ -119,6 +128,15 @@ type toolSchemas struct {
 	missing map[string]bool         // guarded by mu: tools that the server does not list
 }
 
+// reserve makes room for the first n tools.
+func (x *toolSchemas) reserve(n int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.outputs == nil && n > 0 {
+		x.outputs = make(map[string]*schema.Lazy, n)
+	}
+}
+
 // learn remembers the output schema of a listed tool. It remembers at most limit tools. If the
 // definition has not changed, its compiled schema is kept.
 func (x *toolSchemas) learn(name string, raw json.RawMessage, limit int) {
@@ -134,10 +152,11 @@ func (x *toolSchemas) learn(name string, raw json.RawMessage, limit int) {
 		x.outputs = make(map[string]*schema.Lazy)
 	}
 	delete(x.missing, name)
-	x.outputs[name] = nil
+	var output *schema.Lazy
 	if raw != nil {
-		x.outputs[name] = schema.NewLazy(raw)
+		output = schema.NewLazy(raw)
 	}
+	x.outputs[name] = output
 }
 
 // forget removes a tool that is no longer listed, or whose listing is invalid.

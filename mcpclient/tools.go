@@ -70,6 +70,5 @@ func (s *Session) declaredHarmless(o *callOptions, tool string) bool {
 	if o.idempotent || !s.opts.TrustToolHints {
 		return o.idempotent
 	}
-	listed := s.tools.lookup(tool)
-	return listed != nil && listed.hintsSafe
+	return s.tools.lookup(tool).hintsSafe
 }

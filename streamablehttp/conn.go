@@ -61,6 +61,7 @@ type Conn struct {
 	printed
 
 	url         url.URL
+	endpoint    string // the URL without its query
 	rt          http.RoundTripper
 	header      http.Header
 	hook        func(context.Context, http.Header) error
@@ -88,11 +89,11 @@ func New(endpoint string, cfg Config) (*Conn, error) {
 		return nil, fmt.Errorf("option Header: %w", err)
 	}
 	c := &Conn{
-		printed: redact.NewPrinted("streamablehttp.Conn(" + redact.Address(u.String()) + ")"),
-		url:     *u, rt: cfg.RoundTripper, hook: cfg.Hook, acceptGzip: cfg.AcceptGzip, limits: cfg.Limits, log: cfg.Logger,
+		url: *u, endpoint: withoutQuery(*u), rt: cfg.RoundTripper, hook: cfg.Hook, acceptGzip: cfg.AcceptGzip, limits: cfg.Limits, log: cfg.Logger,
 		header:  http.Header{"User-Agent": {release.UserAgent}},
 		guarded: !transport.RunsOnce(cfg.RoundTripper),
 	}
+	c.printed = redact.NewPrinted("streamablehttp.Conn(" + c.endpoint + ")")
 	for name, values := range cfg.Header {
 		c.header[textproto.CanonicalMIMEHeaderKey(name)] = append(make([]string, 0, len(values)), values...)
 	}
@@ -155,8 +156,9 @@ func noScheme(endpoint string) error {
 }
 
 // Endpoint returns the URL without its query, which may contain secrets.
-func (c *Conn) Endpoint() string {
-	u := c.url
+func (c *Conn) Endpoint() string { return c.endpoint }
+
+func withoutQuery(u url.URL) string {
 	u.RawQuery, u.ForceQuery = "", false
 	return u.String()
 }

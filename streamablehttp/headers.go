@@ -119,8 +119,6 @@ type Session struct {
 	version string
 	id      string
 	modern  bool
-	gzip    bool
-	common  http.Header  // of all requests
 	post    http.Header  // of messages
 	tools   *toolHeaders // nil for a legacy revision
 }
@@ -135,37 +133,42 @@ type toolHeaders struct {
 // is negotiated. id is empty outside a legacy session. Set modern for 2026-07-28 or later: headers
 // then mirror the body, and id is ignored.
 func (c *Conn) NewSession(version, id string, modern bool) *Session {
-	common := make(http.Header, len(c.header)+4)
-	maps.Copy(common, c.header)
-	set := func(h http.Header, name, value string) { h[name] = []string{value} }
+	s := &Session{version: version, id: id, modern: modern, post: cloneHeader(c.header, 5)}
+	values := make([]string, 0, 5) // of all headers that are set here
+	set := func(name, value string) {
+		values = append(values, value)
+		s.post[name] = values[len(values)-1 : len(values) : len(values)]
+	}
 	if version != "" {
-		set(common, headerVersion, version)
+		set(headerVersion, version)
 	}
-	if id != "" && !modern {
-		set(common, headerSession, id)
-	}
-	s := &Session{version: version, id: id, modern: modern, common: common, gzip: c.acceptGzip}
 	if modern {
 		s.tools = new(toolHeaders)
+	} else if id != "" {
+		set(headerSession, id)
 	}
-	s.post = cloneHeader(common, 3)
-	set(s.post, "Content-Type", typeJSON)
-	s.accept(s.post, typeJSON+", "+typeStream)
+	set("Content-Type", typeJSON)
+	set("Accept", typeJSON+", "+typeStream)
+	if c.acceptGzip {
+		set("Accept-Encoding", "gzip")
+	}
 	return s
-}
-
-// accept sets the headers about the response that a request accepts.
-func (s *Session) accept(h http.Header, types string) {
-	h["Accept"] = []string{types}
-	if s.gzip {
-		h["Accept-Encoding"] = []string{"gzip"}
-	}
 }
 
 // getHeader returns a new header map for a GET that opens a stream, with room for extra headers.
 func (s *Session) getHeader(extra int) http.Header {
-	h := cloneHeader(s.common, extra+2)
-	s.accept(h, typeStream)
+	h := cloneHeader(s.post, extra)
+	delete(h, "Content-Type")
+	h["Accept"] = []string{typeStream}
+	return h
+}
+
+// deleteHeader returns a new header map for a DELETE.
+func (s *Session) deleteHeader() http.Header {
+	h := cloneHeader(s.post, 0)
+	for _, about := range []string{"Content-Type", "Accept", "Accept-Encoding"} {
+		delete(h, about)
+	}
 	return h
 }
 

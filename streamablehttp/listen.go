@@ -100,7 +100,7 @@ func (l *listener) rest([]byte) (bool, error) { return false, nil }
 // Delete ends a legacy session on the server. 404 and 405 count as success: the session no longer
 // exists, or clients may not end it. Errors are as for [Conn.Call].
 func (c *Conn) Delete(ctx context.Context, s *Session) error {
-	resp, err := c.roundTrip(ctx, &sending{method: http.MethodDelete, header: cloneHeader(s.common, 0)})
+	resp, err := c.roundTrip(ctx, &sending{method: http.MethodDelete, header: s.deleteHeader()})
 	if err != nil {
 		return err
 	}

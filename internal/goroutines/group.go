@@ -13,8 +13,15 @@ type Group struct {
 	mu     sync.Mutex
 	n      int           // guarded by mu; number of goroutines and work in progress
 	closed bool          // guarded by mu
-	done   chan struct{} // guarded by mu; made by Close, closed when n is 0
+	done   chan struct{} // guarded by mu; set by Close, closed when n is 0
 }
+
+// ended is the done of every Group that has no work when it is closed.
+var ended = func() chan struct{} {
+	done := make(chan struct{})
+	close(done)
+	return done
+}()
 
 // Go runs f on a new goroutine. After Close it does not run f and returns false.
 func (g *Group) Go(f func()) bool {
@@ -54,11 +61,12 @@ func (g *Group) End() {
 func (g *Group) Close() <-chan struct{} {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.closed {
+	switch {
+	case g.closed:
+	case g.n == 0:
+		g.closed, g.done = true, ended
+	default:
 		g.closed, g.done = true, make(chan struct{})
-		if g.n == 0 {
-			close(g.done)
-		}
 	}
 	return g.done
 }
@@ -66,8 +74,14 @@ func (g *Group) Close() <-chan struct{} {
 // Wait calls Close and waits until all work has ended. If ctx ends first, Wait returns the cause of
 // ctx.
 func (g *Group) Wait(ctx context.Context) error {
+	done := g.Close()
 	select {
-	case <-g.Close():
+	case <-done: // even if ctx has ended too
+		return nil
+	default:
+	}
+	select {
+	case <-done:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

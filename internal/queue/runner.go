@@ -13,12 +13,14 @@ type Runner[K comparable, V any] struct {
 	start func(f func()) bool
 	run   func(v V)
 	begun time.Time
-	wake  chan struct{} // full: the goroutine checks the buffer again before an item that is held back is due
 
-	mu     sync.Mutex
-	buffer Buffer[K, V] // guarded by mu
-	open   bool         // guarded by mu: Open was called
-	busy   bool         // guarded by mu: the goroutine is running
+	mu sync.Mutex
+	// wake is full if the goroutine must check the buffer again before an item that is held back is
+	// due. It is nil until the goroutine waits for one.
+	wake   chan struct{} // guarded by mu
+	buffer Buffer[K, V]  // guarded by mu
+	open   bool          // guarded by mu: Open was called
+	busy   bool          // guarded by mu: the goroutine is running
 }
 
 // NewRunner returns a runner that passes items to run, one at a time, from the call of
@@ -26,7 +28,7 @@ type Runner[K comparable, V any] struct {
 // function on a new goroutine; it returns false if it cannot. run is called without a lock and may
 // call Push.
 func NewRunner[K comparable, V any](ctx context.Context, buffer Buffer[K, V], start func(f func()) bool, run func(v V)) *Runner[K, V] {
-	return &Runner[K, V]{ctx: ctx, buffer: buffer, start: start, run: run, begun: time.Now(), wake: make(chan struct{}, 1)}
+	return &Runner[K, V]{ctx: ctx, buffer: buffer, start: start, run: run, begun: time.Now()}
 }
 
 // Push adds an item; see [Buffer.Push].
@@ -39,7 +41,7 @@ func (r *Runner[K, V]) Push(it Item[K, V]) {
 	if r.busy {
 		select {
 		case r.wake <- struct{}{}:
-		default: // it will check the buffer again anyway
+		default: // it will check the buffer again anyway: it is not waiting, or wake is full
 		}
 		return
 	}
@@ -64,32 +66,37 @@ func (r *Runner[K, V]) launch() {
 // deliver passes items to the function until no item waits or the context ends.
 func (r *Runner[K, V]) deliver() {
 	for r.ctx.Err() == nil {
-		v, wait, ok := r.next()
+		v, wait, wake, ok := r.next()
 		switch {
 		case !ok:
 			return
 		case wait > 0:
-			r.pause(wait)
+			r.pause(wait, wake)
 		default:
 			r.run(v)
 		}
 	}
 }
 
-func (r *Runner[K, V]) next() (v V, wait time.Duration, ok bool) {
+// next takes an item. If all items are held back, it returns how long to wait, and a channel that
+// receives when another item arrives.
+func (r *Runner[K, V]) next() (v V, wait time.Duration, wake <-chan struct{}, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	v, wait, r.busy = r.buffer.Take(time.Since(r.begun))
-	return v, wait, r.busy
+	if wait > 0 && r.wake == nil {
+		r.wake = make(chan struct{}, 1)
+	}
+	return v, wait, r.wake, r.busy
 }
 
 // pause waits until wait has passed, another item arrives, or the context ends.
-func (r *Runner[K, V]) pause(wait time.Duration) {
+func (r *Runner[K, V]) pause(wait time.Duration, wake <-chan struct{}) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-r.wake:
+	case <-wake:
 	case <-r.ctx.Done():
 	}
 }

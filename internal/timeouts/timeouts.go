@@ -264,15 +264,21 @@ func (w *Watch) fire() {
 	}
 }
 
+// unwatched is what Close returns if no exchange is watched.
+var unwatched = func() chan struct{} {
+	ended := make(chan struct{})
+	close(ended)
+	return ended
+}()
+
 // Close cancels every exchange with cause, and makes later calls of Add fail. For each exchange
 // with an owner it calls cut, during which no exchange can be added or removed. ended is closed
 // when no exchange is watched any more.
 func (w *Watch) Close(cause error, cut func(owner any)) (ended <-chan struct{}) {
 	w.mu.Lock()
-	done := make(chan struct{})
-	if w.first == nil {
-		close(done)
-	} else {
+	done := unwatched
+	if w.first != nil {
+		done = make(chan struct{})
 		w.idle = done
 	}
 	w.closed = cause

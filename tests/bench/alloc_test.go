@@ -80,6 +80,49 @@ func TestDirectCallAllocations(t *testing.T) {
 	}
 }
 
+// A session that lists 20 tools once costs little more than its requests and what the tools hold.
+func TestSessionAllocations(t *testing.T) {
+	srv, err := server.Start(t.Context())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, srv.Close()) }()
+	libraries := clients.Libraries("")
+	for _, version := range []string{workload.Legacy, workload.Modern} {
+		t.Run(version, func(t *testing.T) {
+			target := &clients.Target{URL: srv.Addresses().Plain + workload.ListPath(workload.FewTools), Version: version}
+			floor, floorSize := perSession(t, &libraries[0], target, 200)
+			allocs, size := perSession(t, &libraries[1], target, 200)
+			t.Logf("%.1f allocations, %.0f B; the floor %.1f, %.0f B", allocs, size, floor, floorSize)
+			require.LessOrEqual(t, allocs, floor+175)
+			require.LessOrEqual(t, size, floorSize+40_000)
+		})
+	}
+}
+
+// perSession returns the number of allocations and of allocated bytes for connecting, listing the
+// tools and closing, after warm-up.
+func perSession(t *testing.T, lib *clients.Library, target *clients.Target, sessions int) (allocs, size float64) {
+	t.Helper()
+	c, err := lib.Open(t.Context(), target)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, c.Close()) }()
+	visit := func() {
+		for range sessions {
+			s, err := target.Connect(t.Context(), c)
+			require.NoError(t, err)
+			require.NoError(t, s.List(t.Context(), workload.FewTools))
+			require.NoError(t, s.Close())
+		}
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	visit()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	visit()
+	runtime.ReadMemStats(&after)
+	n := float64(sessions)
+	return float64(after.Mallocs-before.Mallocs) / n, float64(after.TotalAlloc-before.TotalAlloc) / n
+}
+
 // open returns a session of a library.
 func open(t *testing.T, lib *clients.Library, target *clients.Target) clients.Session {
 	t.Helper()

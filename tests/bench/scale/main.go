@@ -18,6 +18,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
 // options are the flags.
@@ -25,6 +27,7 @@ type options struct {
 	sessions int
 	servers  int
 	carried  int
+	budget   int64
 	tools    int
 	members  int
 	down     time.Duration
@@ -45,13 +48,14 @@ func run() error {
 	if n := os.Getenv(asServer); n != "" {
 		return runAsServer(n)
 	}
-	if os.Getenv(asExecutor) != "" {
-		return runAsExecutor(os.Stdin, os.Stdout)
+	if budget := os.Getenv(asExecutor); budget != "" {
+		return runAsExecutor(budget, os.Stdin, os.Stdout)
 	}
 	o := options{out: os.Stdout}
 	flag.IntVar(&o.sessions, "sessions", 1000, "`number` of sessions")
 	flag.IntVar(&o.servers, "servers", 100, "`number` of servers")
 	flag.IntVar(&o.carried, "carried", 1000, "`number` of sessions through the executor")
+	flag.Int64Var(&o.budget, "budget", agent.DefaultBudget>>20, "budget of the executor, in `MiB`")
 	flag.IntVar(&o.tools, "tools", 100_000, "the longest list, in `tools`")
 	flag.IntVar(&o.members, "members", 1000, "`number` of servers of the group")
 	flag.DurationVar(&o.stop, "stop", 5*time.Second, "how long the servers are suspended")

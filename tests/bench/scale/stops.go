@@ -58,7 +58,8 @@ type traffic struct {
 	end      chan struct{}
 
 	mu    sync.Mutex
-	calls []made // guarded by mu
+	calls []made        // guarded by mu
+	late  time.Duration // guarded by mu: the longest delay of a timer, which shows how busy this machine is
 }
 
 func (t *traffic) start() {
@@ -71,17 +72,19 @@ func (t *traffic) start() {
 func (t *traffic) work(i int, s *mcpclient.Session) {
 	pause := time.Duration(i) * time.Second / time.Duration(len(t.sessions)) // so calls are spread over the second
 	for n := i; ; n++ {
+		due := time.Now().Add(pause)
 		select {
 		case <-t.end:
 			return
 		case <-time.After(pause):
 		}
+		late := time.Since(due)
 		pause = time.Second
 		m := made{use: n % len(uses), session: i, began: time.Now()}
 		m.err = uses[m.use].make(context.Background(), s, fmt.Sprintf("%d of session %d", n, i))
 		m.ended = time.Now()
 		t.mu.Lock()
-		t.calls = append(t.calls, m)
+		t.calls, t.late = append(t.calls, m), max(t.late, late)
 		t.mu.Unlock()
 	}
 }
@@ -157,8 +160,8 @@ func suspended(o *options, servers *process, sessions []*mcpclient.Session) erro
 func (t *traffic) print(o *options, stopped, resumed time.Time, ran executions) {
 	n, last := t.back(resumed)
 	fmt.Fprintf(o.out, "### %d sessions while %d servers were suspended for %v\n\n", len(t.sessions), o.servers, o.stop)
-	fmt.Fprintf(o.out, "%d sessions are back, the last %.1f s after the servers continued. %d tool calls ran, %d of them twice.\n\n",
-		n, last.Seconds(), ran.Calls, ran.Twice)
+	fmt.Fprintf(o.out, "%d sessions are back, the last %.1f s after the servers continued. %d tool calls ran, %d of them twice. "+
+		"Timers were up to %.1f s late.\n\n", n, last.Seconds(), ran.Calls, ran.Twice, t.late.Seconds())
 	fmt.Fprintln(o.out, "| calls that were made or ended meanwhile | outcome | calls | longest |\n|---|---|---|---|")
 	type row struct {
 		use    int

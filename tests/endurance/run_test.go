@@ -62,7 +62,7 @@ func TestEightHours(t *testing.T) {
 func play(t *testing.T, times int, long time.Duration) {
 	t.Helper()
 	w := &world{t: t, network: memnet.New(), book: &ledger{t: t, kinds: map[string]int{}}}
-	defer w.close() // also if the test fails, which must not leave goroutines behind
+	defer w.close() // even if the test fails, which must not leave goroutines behind
 	w.open()
 	var first usage
 	for i := range times {

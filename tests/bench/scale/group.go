@@ -74,11 +74,11 @@ func printGroup(o *options, servers *process, addrs []string, version string) er
 	})
 	called := time.Since(began)
 	began = time.Now()
-	errs = append(errs, g.Close())
+	closing := g.Close()
 	closed := time.Since(began)
 	fmt.Fprintf(o.out, "| %s | %.1f s | %.1f | %.1f | %.1f | %.2f | %.2f | %.1f ms | %.1f s | %.1f s |\n", version, ready.Seconds(),
 		c.heap, c.stack, c.heap+c.stack, c.goroutines, c.sockets, float64(listed.Microseconds())/1000, called.Seconds(), closed.Seconds())
-	return errors.Join(errors.Join(errs...), await(servers, 0))
+	return errors.Join(errors.Join(errs...), closing, await(servers, 0))
 }
 
 // allReady returns the reasons of the servers that are not ready.

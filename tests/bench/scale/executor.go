@@ -15,7 +15,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
-// asExecutor is set in the process of the executor.
+// asExecutor is set in the process of the executor, to the limit of its budget in MiB.
 const asExecutor = "HAWSER_SCALE_EXECUTOR"
 
 // load is what the executor holds.
@@ -28,9 +28,13 @@ type load struct {
 }
 
 // runAsExecutor serves links until its input ends. It prints its URL, and for each line of its
-// input what it holds.
-func runAsExecutor(in io.Reader, out io.Writer) error {
-	l, err := agent.Listen(context.Background(), "ws://127.0.0.1:0", nil)
+// input what it holds. budget is in MiB.
+func runAsExecutor(budget string, in io.Reader, out io.Writer) error {
+	limit, err := strconv.ParseInt(budget, 10, 64)
+	if err != nil {
+		return err
+	}
+	l, err := agent.Listen(context.Background(), "ws://127.0.0.1:0", &agent.Options{Budget: agent.NewBudget(limit << 20)})
 	if err != nil {
 		return err
 	}
@@ -58,7 +62,7 @@ func measureExecutor(o *options) error {
 	if err != nil {
 		return err
 	}
-	far, err := start(asExecutor, "1", &url)
+	far, err := start(asExecutor, strconv.FormatInt(o.budget, 10), &url)
 	if err != nil {
 		return errors.Join(err, servers.stop())
 	}

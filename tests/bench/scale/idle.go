@@ -94,14 +94,16 @@ func idle(
 	return c, connected, errors.Join(err, closeAll(sessions), direct.Close(), await(servers, 0))
 }
 
-// await waits until n streams are open.
+// await waits until n streams are open. It gives up after two minutes.
 func await(servers *process, n int) error {
-	for {
+	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
 		open := 0
 		if err := servers.ask("open", &open); err != nil || open == n {
 			return err
 		}
-		time.Sleep(20 * time.Millisecond)
+		if time.Since(began) > 2*time.Minute {
+			return fmt.Errorf("%d streams are open, want %d", open, n)
+		}
 	}
 }
 

@@ -25,13 +25,14 @@ func TestMain(m *testing.M) {
 // Every part measures something and cleans up. A recovery takes four requests.
 func TestParts(t *testing.T) {
 	var out bytes.Buffer
-	o := options{sessions: 20, servers: 2, carried: 20, tools: 1000, parts: "idle,recovery,executor,lists", out: &out}
+	o := options{sessions: 20, servers: 2, carried: 20, tools: 1000, members: 20, parts: "idle,recovery,executor,lists,group", out: &out}
 	require.NoError(t, o.measure())
 	require.Contains(t, out.String(), "| 2026-07-28 | 20 |")
 	require.Contains(t, out.String(), "| GET (404) | 1.00 |")
 	require.NotContains(t, out.String(), "| ping")
 	require.Contains(t, out.String(), "20 sessions through one executor, 2 servers")
 	require.Contains(t, out.String(), "| 1000 |")
+	require.Contains(t, out.String(), "A group of 20 servers, 3 tools each")
 	o.parts = "idle,nothing"
 	require.ErrorContains(t, o.measure(), "unknown part nothing")
 }

@@ -30,6 +30,7 @@ type world struct {
 	last     int                 // guarded by mu: the number of the last session
 	counted  counts              // guarded by mu
 	tools    []byte              // guarded by mu: the answer to tools/list
+	ran      map[string]int      // guarded by mu: executions of tool calls, by their arguments
 
 	open atomic.Int64 // streams
 }
@@ -45,7 +46,7 @@ type counts struct {
 // serve runs servers until its input ends. It prints their addresses and then obeys its input, a
 // command a line: see world.obey.
 func serve(servers int, in io.Reader, out io.Writer) error {
-	w := &world{sessions: make(map[string]struct{}), addrs: make([]string, servers)}
+	w := &world{sessions: make(map[string]struct{}), ran: make(map[string]int), addrs: make([]string, servers)}
 	w.reset()
 	for i := range w.addrs {
 		w.addrs[i] = "127.0.0.1:0"
@@ -68,7 +69,7 @@ func serve(servers int, in io.Reader, out io.Writer) error {
 }
 
 // obey runs one command and replies. "open" replies with the number of open streams, "count" with the
-// counts. "restart DURATION" closes all connections, forgets all sessions and refuses connections
+// counts, "ran" with what tool calls ran. "restart DURATION" closes all connections, forgets all sessions and refuses connections
 // for the duration; "tools N" changes the list of tools. Both reply with the argument.
 func (w *world) obey(command string, reply *json.Encoder) error {
 	verb, argument, _ := strings.Cut(command, " ")
@@ -77,6 +78,8 @@ func (w *world) obey(command string, reply *json.Encoder) error {
 		return reply.Encode(w.open.Load())
 	case "count":
 		return reply.Encode(w.counts())
+	case "ran":
+		return reply.Encode(w.executions())
 	case "restart":
 		down, err := time.ParseDuration(argument)
 		if err != nil {
@@ -138,6 +141,32 @@ func (w *world) counts() counts {
 	return c
 }
 
+// executions is what tool calls ran since the last time it was asked for.
+type executions struct {
+	Calls int `json:"calls"` // with different arguments
+	Twice int `json:"twice"` // those of them that ran more than once
+}
+
+// execute counts an execution of the tool call with these arguments.
+func (w *world) execute(arguments string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ran[arguments]++
+}
+
+func (w *world) executions() executions {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	e := executions{Calls: len(w.ran)}
+	for _, times := range w.ran {
+		if times > 1 {
+			e.Twice++
+		}
+	}
+	clear(w.ran)
+	return e
+}
+
 const (
 	legacyVersion = "2025-11-25"
 	modernVersion = "2026-07-28"
@@ -163,6 +192,9 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		msg  struct {
 			ID     json.RawMessage `json:"id"`
 			Method string          `json:"method"`
+			Params struct {
+				Arguments json.RawMessage `json:"arguments"`
+			} `json:"params"`
 		}
 	)
 	kind := r.Method
@@ -193,6 +225,9 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		answer(rw, msg.ID, `{}`)
 	case kind == "tools/list":
 		answer(rw, msg.ID, string(tools))
+	case kind == "tools/call":
+		w.execute(string(msg.Params.Arguments))
+		answer(rw, msg.ID, `{"resultType":"complete","content":[{"type":"text","text":"done"}]}`)
 	default: // a notification, or DELETE
 		rw.WriteHeader(http.StatusAccepted)
 	}
@@ -234,7 +269,7 @@ func (w *world) stream(rw http.ResponseWriter, r *http.Request, first string) {
 // toolList returns the result of tools/list with n tools.
 func toolList(n int) []byte {
 	var list bytes.Buffer
-	list.WriteString(`{"tools":[`)
+	list.WriteString(`{"resultType":"complete","tools":[`)
 	for i := range n {
 		if i > 0 {
 			list.WriteByte(',')

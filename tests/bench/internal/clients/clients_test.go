@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -126,4 +128,13 @@ func TestTargetsNeedValidCertificates(t *testing.T) {
 		_, err := lib.Open(context.Background(), &clients.Target{URL: "https://127.0.0.1", CA: bytes.Repeat([]byte("x"), 10)})
 		require.ErrorContains(t, err, "certificate is invalid", lib.Name)
 	}
+}
+
+func TestCodexIsAProgram(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "codex")
+	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\nsleep 60\n"), 0o700)) //nolint:gosec // a program
+	libraries := clients.Libraries(script)
+	target := &clients.Target{URL: "http://127.0.0.1:1/mcp", Version: workload.Legacy, Codex: script}
+	_, err := libraries[len(libraries)-1].Open(t.Context(), target)
+	require.ErrorContains(t, err, "is a script")
 }

@@ -58,8 +58,26 @@ type codex struct {
 	output sync.WaitGroup
 }
 
+// checkProgram refuses the script that npm installs as codex. The program that it starts would stay
+// when the script is killed.
+func checkProgram(file string) error {
+	f, err := os.Open(file) //nolint:gosec // the user names it
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var begin [2]byte
+	if _, err := io.ReadFull(f, begin[:]); err == nil && string(begin[:]) == "#!" {
+		return fmt.Errorf("%s is a script: expected the program, node_modules/@openai/codex-*/vendor/*/bin/codex", file)
+	}
+	return nil
+}
+
 // startCodex starts a codex program and returns when it listens.
 func startCodex(ctx context.Context, program string) (*codex, error) {
+	if err := checkProgram(program); err != nil {
+		return nil, err
+	}
 	address, err := freePort(ctx)
 	if err != nil {
 		return nil, err

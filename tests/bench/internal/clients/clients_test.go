@@ -132,7 +132,7 @@ func TestTargetsNeedValidCertificates(t *testing.T) {
 
 func TestCodexIsAProgram(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "codex")
-	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\nsleep 60\n"), 0o700)) //nolint:gosec // a program
+	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\nsleep 60\n"), 0o700))
 	libraries := clients.Libraries(script)
 	target := &clients.Target{URL: "http://127.0.0.1:1/mcp", Version: workload.Legacy, Codex: script}
 	_, err := libraries[len(libraries)-1].Open(t.Context(), target)

@@ -24,8 +24,8 @@ var exchangeMutants = []mutant{
 	},
 	{
 		name: "a panic while a stream is opened ends the program", file: "streamablehttp/request.go",
-		old:  `defer func() { panicked = recover() }()`,
-		new:  ``,
+		old:  `defer func() { o.panicked = recover(); done <- o }()`,
+		new:  `defer func() { done <- o }()`,
 		test: "TestPanicWhileAStreamIsOpened",
 	},
 	{

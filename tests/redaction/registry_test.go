@@ -234,13 +234,14 @@ func conn(t *testing.T) *streamablehttp.Conn {
 	return c
 }
 
+// pool returns a Pool that was used. It is closed, because the test copies it.
 func pool(t *testing.T) *group.Pool {
 	t.Helper()
 	server := mcpconfig.Server{Name: "s", URL: secretURL, Header: header(), Disabled: true}
 	p := &group.Pool{New: func(context.Context, string) (*group.Group, error) { return group.New([]mcpconfig.Server{server}, nil) }}
-	t.Cleanup(func() { _ = p.Close() })
 	_, _, err := p.Get(t.Context(), mark)
 	require.NoError(t, err)
+	require.NoError(t, p.Close())
 	return p
 }
 

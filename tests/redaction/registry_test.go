@@ -68,7 +68,7 @@ var secretTypes = map[string]func(t *testing.T) []any{
 		return []any{g, new(group.Group)}
 	},
 	"mcpclient/group.Options":      func(*testing.T) []any { return []any{groupOptions(), new(group.Options)} },
-	"mcpclient/group.Pool":         func(t *testing.T) []any { return []any{pool(t), new(group.Pool)} },
+	"mcpclient/group.Pool":         func(*testing.T) []any { return []any{pool(), new(group.Pool)} },
 	"mcpclient/mcpconfig.Server":   func(*testing.T) []any { return []any{configServer(), new(mcpconfig.Server)} },
 	"mcpclient/mcpconfig.OAuth":    func(*testing.T) []any { return []any{configServer().OAuth, new(mcpconfig.OAuth)} },
 	"mcpclient/mcpconfig.Other":    func(*testing.T) []any { return []any{configServer().Other, new(mcpconfig.Other)} },
@@ -234,15 +234,10 @@ func conn(t *testing.T) *streamablehttp.Conn {
 	return c
 }
 
-// pool returns a Pool that was used. It is closed, because the test copies it.
-func pool(t *testing.T) *group.Pool {
-	t.Helper()
+// pool returns a Pool that was not used yet, because the test copies it.
+func pool() *group.Pool {
 	server := mcpconfig.Server{Name: "s", URL: secretURL, Header: header(), Disabled: true}
-	p := &group.Pool{New: func(context.Context, string) (*group.Group, error) { return group.New([]mcpconfig.Server{server}, nil) }}
-	_, _, err := p.Get(t.Context(), mark)
-	require.NoError(t, err)
-	require.NoError(t, p.Close())
-	return p
+	return &group.Pool{New: func(context.Context, string) (*group.Group, error) { return group.New([]mcpconfig.Server{server}, nil) }}
 }
 
 func executorOptions() *executor.Options {

@@ -23,6 +23,7 @@ var trials = map[string]struct {
 	exit int
 	says string // %s is the version without its "v"
 }{
+	"agent":      {[]string{"task"}, 2, "-config FILE"},
 	"executor":   {[]string{"-version"}, 0, "executor version %s"},
 	"hawser":     {[]string{"--version"}, 0, "hawser version %s"},
 	"oauthlogin": {nil, 2, "usage: oauthlogin URL"},

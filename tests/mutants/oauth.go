@@ -140,7 +140,7 @@ func oauthLogin() []mutant {
 		},
 		{
 			name: "oauth: a callback from another issuer is accepted", file: "oauth/flow.go",
-			old: `case present && issuer[0] != server.Issuer && issuer[0] != cmp.Or(server.named, server.Issuer):`, new: `case present && issuer[0] == "":`,
+			old: `case present && issuer[0] != server.Issuer && issuer[0] != cmp.Or(server.named, server.Issuer):`, new: `case present && issuer[0] == cmp.Or("", ""):`,
 			test: "TestCallbackIsJudged",
 		},
 		{

@@ -150,7 +150,7 @@ func oauthLogin() []mutant {
 		},
 		{
 			name: "oauth: the browser opens a URL with any scheme", file: "oauth/flow.go",
-			old: `case u.Scheme == "https", u.Scheme == "http" && (insecure || httprule.IsLoopback(u.Hostname())):`, new: `case u.Scheme != "":`,
+			old: `case u.Scheme == "https", u.Scheme == "http" && (insecure || httprule.IsLoopback(u.Hostname())):`, new: `case u.Scheme != "", httprule.IsLoopback(u.Hostname()):`,
 			test: "TestAuthorizationURLs",
 		},
 		{

@@ -140,7 +140,8 @@ func oauthLogin() []mutant {
 		},
 		{
 			name: "oauth: a callback from another issuer is accepted", file: "oauth/flow.go",
-			old: `case present && issuer[0] != server.Issuer && issuer[0] != cmp.Or(server.named, server.Issuer):`, new: `case present && issuer[0] == cmp.Or("", ""):`,
+			old:  `case present && issuer[0] != server.Issuer && issuer[0] != cmp.Or(server.named, server.Issuer):`,
+			new:  `case present && issuer[0] == cmp.Or("", ""):`,
 			test: "TestCallbackIsJudged",
 		},
 		{
@@ -150,7 +151,8 @@ func oauthLogin() []mutant {
 		},
 		{
 			name: "oauth: the browser opens a URL with any scheme", file: "oauth/flow.go",
-			old: `case u.Scheme == "https", u.Scheme == "http" && (insecure || httprule.IsLoopback(u.Hostname())):`, new: `case u.Scheme != "", httprule.IsLoopback(u.Hostname()):`,
+			old:  `case u.Scheme == "https", u.Scheme == "http" && (insecure || httprule.IsLoopback(u.Hostname())):`,
+			new:  `case u.Scheme != "", httprule.IsLoopback(u.Hostname()):`,
 			test: "TestAuthorizationURLs",
 		},
 		{

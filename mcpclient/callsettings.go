@@ -19,7 +19,7 @@ type CallSettings struct {
 	// Header is set by [WithHeader], nil if it was not given. It may hold secrets, so it is left out
 	// when CallSettings are printed.
 	Header http.Header
-	// Meta has the members of _meta that [WithMeta] adds, nil if there are none.
+	// Meta has the members of _meta that [WithMeta] adds, nil if it was not given.
 	Meta map[string]json.RawMessage
 	// Progress is set by [OnProgress], nil if it was not given. Call it from one goroutine at a
 	// time, in order, and not after the call has returned.

@@ -30,7 +30,7 @@ func TestStreamsAreOpenedApart(t *testing.T) {
 	require.Equal(t, goroutineID(), ran)
 }
 
-// A panic of the RoundTripper reaches the caller of Listen, not a goroutine that nobody can guard.
+// A panic of the RoundTripper reaches the caller of Listen, not a goroutine on which no caller could recover it.
 func TestPanicWhileAStreamIsOpened(t *testing.T) {
 	c := newConn(t, always(func() *http.Response { panic("broken") }))
 	require.PanicsWithValue(t, "broken", func() { _ = c.Listen(t.Context(), c.legacy(), new(Cursor), new(heard), nil) })

@@ -143,7 +143,7 @@ func (a *app) applyEntry() error {
 	f, o := &a.flags.auth, a.entry.OAuth
 	if len(a.entry.HeadersFromEnv) > 0 && a.flags.executor == "" && a.entry.Executor == "" && !isSet(a.env, executorVariable) {
 		return usageError("add an executor for this server to the file, or use --executor",
-			"the headers %s come from the environment of an executor, and there is none",
+			"the headers %s come from the environment of an executor, but this server has no executor",
 			oneLine(strings.Join(slices.Sorted(maps.Keys(a.entry.HeadersFromEnv)), ", "), 200))
 	}
 	if o == nil || o.Off {

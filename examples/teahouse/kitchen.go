@@ -44,7 +44,7 @@ func (k *kitchen) brew(ctx context.Context, request mcp.CallToolRequest) (*mcp.C
 	return mcp.NewToolResultText(fmt.Sprintf("%d cups of green tea", cups)), nil
 }
 
-// die takes the server down and up again after the outage. Nobody gets the error, since all
+// die takes the server down and up again after the outage. No caller gets the error, since all
 // connections are lost.
 func (k *kitchen) die(ctx context.Context) error {
 	err := k.down()

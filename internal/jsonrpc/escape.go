@@ -61,7 +61,7 @@ func unescape(dst, src []byte) (n, read int, high bool) {
 	return n, i, seen&highBits != 0
 }
 
-// shortEscape returns the meaning of the two-byte escape at the offset i, or 0 if there is none.
+// shortEscape returns the meaning of the two-byte escape at offset i, or 0 if it has no meaning.
 func shortEscape(src []byte, i int) byte {
 	if i+1 < len(src) && src[i] == '\\' {
 		return unescaped[src[i+1]]

@@ -36,7 +36,7 @@ func (g *Group) Call(ctx context.Context, name string, args json.RawMessage, opt
 	return result, err
 }
 
-// owner returns the server that a function's name belongs to, nil if there is none.
+// owner returns the server that a function's name belongs to, or nil if no server has the alias.
 func (g *Group) owner(name string) *member {
 	bare, ok := strings.CutPrefix(name, g.opts.Prefix)
 	alias, _, named := strings.Cut(bare, toolspec.Separator)
@@ -131,7 +131,7 @@ var (
 	errNotAccepted = errors.New("its definition is new or has changed, and the user has not accepted it")
 	errRedefined   = errors.New("its definition changed while the call waited")
 	errNever       = errors.New("the configuration forbids it")
-	errNobody      = errors.New("it needs the user's approval, and there is no way to ask")
+	errNoPrompt    = errors.New("it needs the user's approval, and there is no way to ask")
 )
 
 // approve applies the rule of the configuration.
@@ -141,7 +141,7 @@ func (m *member) approve(ctx context.Context, v view, name string, args json.Raw
 	case mcpconfig.Auto:
 		return nil
 	case mcpconfig.Ask:
-		if err = errNobody; m.g.opts.Approve != nil {
+		if err = errNoPrompt; m.g.opts.Approve != nil {
 			err = m.g.opts.Approve(ctx, *v.function.Function, args)
 		}
 	default:

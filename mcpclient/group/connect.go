@@ -20,7 +20,7 @@ type try struct {
 	slot   bool          // holds a slot
 	logins chan login    // see asker
 	denied atomic.Value  // the error of the last login that failed
-	over   chan struct{} // closed when nobody receives from logins any more
+	over   chan struct{} // closed when the try has ended, and logins is no longer received from
 }
 
 // login says that an Authorizer is about to be called, or has returned. The session continues when

@@ -93,7 +93,7 @@ func (e *CallError) Unwrap() error {
 // errNotReady ends a try whose time is over.
 var errNotReady = errors.New("not ready in time")
 
-// notReadyError is the cause of a try that took too long. Its text holds what the try had met until then.
+// notReadyError is the cause of a try that took too long. Its text says what went wrong until then.
 type notReadyError struct {
 	after time.Duration
 	err   error // of the try
@@ -112,8 +112,8 @@ func (e *notReadyError) Unwrap() error { return e.err }
 // Is reports whether target is context.DeadlineExceeded.
 func (e *notReadyError) Is(target error) bool { return target == context.DeadlineExceeded }
 
-// obstacle returns the text of what an ended try had met before: the first error of the tree that does
-// not come from the end. It returns "" if there is none.
+// obstacle returns why a try had not succeeded when it was ended: the text of the first error in the
+// tree that the end did not cause, or "" if the end caused all of them.
 func obstacle(err error) string {
 	if err == nil || err == context.Canceled || err == errNotReady {
 		return ""
@@ -148,7 +148,7 @@ func (t *try) failed(ctx context.Context, err error) error {
 	return &e
 }
 
-// needsPerson reports whether the try failed because nobody authorized it. If the authorization server
+// needsPerson reports whether the try failed because no user authorized it. If the authorization server
 // could not be reached, the group tries again by itself.
 func (t *try) needsPerson(err error) bool {
 	login, failed := t.denied.Load().(*loginError)

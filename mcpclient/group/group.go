@@ -149,8 +149,8 @@ func (g *Group) Reconnect(name string) bool {
 // it does not wait for users who log in. A lazy group connects all its servers. Wait returns early
 // if ctx ends.
 //
-// The error is about servers with [mcpconfig.Server].Required that are not ready and not Disabled,
-// nil if there are none. It wraps the reason of each.
+// Wait returns an error if a server with [mcpconfig.Server].Required is neither ready nor Disabled.
+// The error wraps the reason of each such server.
 func (g *Group) Wait(ctx context.Context) error {
 	members := g.list()
 	for _, m := range members {
@@ -214,7 +214,7 @@ func (g *Group) Close() error {
 	return g.err
 }
 
-// named returns the member with this name in the configuration, nil if there is none.
+// named returns the member with this name in the configuration, or nil if the group does not have it.
 func (g *Group) named(server string) *member {
 	g.mu.RLock()
 	defer g.mu.RUnlock()

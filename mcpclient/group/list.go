@@ -53,7 +53,7 @@ func (c *conn) list(ctx context.Context) (tools []mcpclient.Tool, err error) {
 	return tools, err
 }
 
-// refusesLists reports whether a list of tools failed because there are none.
+// refusesLists reports whether a list of tools failed because the server has no tools.
 func refusesLists(err error) bool {
 	var rpc *mcpclient.RPCError
 	if errors.As(err, &rpc) {

@@ -29,7 +29,7 @@ type member struct {
 	listed   []toolspec.Function // all that the configuration allows; from the pins until the first list
 	known    bool                // listed is what the server sent
 	retiring sync.WaitGroup      // connections that are being closed
-	last     *conn               // the connection to close when the server leaves, nil if there is none
+	last     *conn               // the connection to close when the server leaves; may be nil
 
 	// Guarded by g.mu, and only changed by the member's goroutine.
 	state   State         // Status is 0 until the server is in the group

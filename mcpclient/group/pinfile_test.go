@@ -39,7 +39,7 @@ func accept(t *testing.T, p *Pins, name, description string) {
 	require.NoError(t, p.Accept(change(t, p, "s", name)))
 }
 
-// description returns the accepted description of a tool, "" if there is none.
+// description returns the accepted description of a tool, or "" if the file does not have the tool.
 func description(p *Pins, name string) string {
 	functions := p.functions("s")
 	i := slices.IndexFunc(functions, func(f toolspec.Function) bool { return f.Tool == name })

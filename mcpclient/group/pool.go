@@ -70,7 +70,7 @@ type pooled struct {
 	timer    *time.Timer // closes it; nil while it is in use
 }
 
-// Get returns the group of an identity, which it creates if there is none. Call release when you no
+// Get returns the group of an identity. It creates the group if necessary. Call release when you no
 // longer use the group; further calls of release have no effect.
 //
 // If ctx ends first, the error is the cause of ctx, and the group is kept for the next caller. Other

@@ -314,7 +314,8 @@ func (w *world) diaryHeld() []string {
 	return events[len(events)-1].Held
 }
 
-// Until the stream of notifications is open, nobody reports a change. The list is read again then.
+// While the stream of notifications is not open, no change is reported. Once it is open, the list is
+// read again.
 func TestAChangeBeforeTheStreamIsOpenIsNotMissed(t *testing.T) {
 	for _, held := range []time.Duration{10 * time.Second, time.Minute} { // the second try succeeds, too
 		for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {

@@ -16,7 +16,7 @@ const (
 	Ready
 	// Down could not be connected, or was lost. The group tries again at [State].Retry.
 	Down
-	// NeedsAuth requires an authorization that nobody gave. The group does not try again until
+	// NeedsAuth requires an authorization that the user has not given. The group does not try again until
 	// [Group.Reconnect].
 	NeedsAuth
 	// Disabled is turned off in the configuration.

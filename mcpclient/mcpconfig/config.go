@@ -24,7 +24,7 @@ type Server struct {
 	// URL is the server's endpoint for Streamable HTTP: an absolute http or https URL without
 	// userinfo. It is "" if Other is set, or if Disabled is and a variable of the URL is not.
 	URL string
-	// Header is sent with each request, nil if there is none.
+	// Header is sent with each request. It may be nil.
 	Header http.Header
 	// HeadersFromEnv maps the name of a header to that of a variable in the environment of the
 	// executor, which sends the variable's value. The value never reaches this process. If it is

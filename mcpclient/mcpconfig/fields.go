@@ -9,7 +9,7 @@ import (
 )
 
 // fields reads the members of one object. It reports members of the wrong type, members that occur
-// twice and, in done, members that nobody read.
+// twice and, in done, members that were not read.
 type fields struct {
 	f      *file
 	server string

@@ -20,7 +20,7 @@ type pair struct {
 	line       int
 }
 
-// address returns the URL of an entry as it is in the file. Its text is "" if there is none.
+// address returns the URL of an entry as it is in the file. Its text is "" if the entry has no address.
 func (o *fields) address() (found pair) {
 	for _, key := range []string{"httpUrl", "url", "serverUrl", "uri"} {
 		text, line, ok := o.text(key, fails)
@@ -153,7 +153,7 @@ func (o *fields) headerFromEnv(header http.Header, key string, p pair, name, pre
 	o.setHeader(header, key, p.line, name, prefix+v)
 }
 
-// header returns the headers of an entry, which it creates if there are none.
+// header returns the headers of an entry, which it creates if necessary.
 func (s *Server) header() http.Header {
 	h := &s.Header
 	if s.Other != nil {

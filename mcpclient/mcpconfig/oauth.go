@@ -31,7 +31,7 @@ func (o *fields) oauth(s *Server) {
 	}
 }
 
-// settings returns the settings of OAuth, which it creates if there are none.
+// settings returns the settings of OAuth, which it creates if necessary.
 func settings(s *Server) *OAuth {
 	if s.OAuth == nil {
 		s.OAuth = &OAuth{}

@@ -12,7 +12,7 @@ import (
 // ending is how a message ended.
 type ending struct {
 	errorType string // "" if nothing failed
-	code      string // of the server's JSON-RPC error; "" if there is none
+	code      string // of the server's JSON-RPC error; "" for other errors
 }
 
 // endOf returns how a message ended, with the error of next.
@@ -33,7 +33,7 @@ func endOf(out *mcpclient.Outgoing, err error) ending {
 	return found
 }
 
-// rpcCode returns the code of the server's JSON-RPC error, "" if there is none.
+// rpcCode returns the code of the server's JSON-RPC error, or "" for other errors.
 func rpcCode(err error) string {
 	var (
 		rpc    *mcpclient.RPCError

@@ -130,7 +130,7 @@ func spanName(out *mcpclient.Outgoing) string {
 	}
 }
 
-// resource returns the URI of the resource that a message is about, "" if there is none.
+// resource returns the URI of the resource that a message is about, or "" for other messages.
 func resource(out *mcpclient.Outgoing) string {
 	if !strings.HasPrefix(out.Method(), "resources/") {
 		return ""

@@ -27,7 +27,7 @@ type Tool struct {
 	Text    string // text of the result; "" means that the result has structured content
 	Rows    int    // number of rows of the structured content
 
-	// Structured is the structured content, nil if there is none.
+	// Structured is the structured content, nil for tools without it.
 	Structured json.RawMessage
 
 	legacy, modern []byte // what follows the ID in the reply

@@ -120,15 +120,7 @@ func TestAListThatFailsKeepsTheFunctions(t *testing.T) {
 		srv := w.serve("s", newServer(mcptest.Legacy, "a"))
 		g := w.open(group.Options{}, entry("s"))
 		require.NoError(t, g.Wait(t.Context()))
-		var refuse atomic.Bool
-		refuse.Store(true)
-		srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
-			if m == nil || m.Method != "tools/list" || !refuse.Load() {
-				return false
-			}
-			mcptest.WriteError(w, 200, m.ID, -32603, "try later")
-			return true
-		})
+		refuse := refuseLists(srv.Server)
 		srv.change(&mcptest.Tool{Name: "b"})
 		time.Sleep(time.Second)
 		require.Equal(t, []string{"s__a"}, names(g))
@@ -143,21 +135,27 @@ func TestAListThatFailsKeepsTheFunctions(t *testing.T) {
 	})
 }
 
+// refuseLists makes the server refuse tools/list until the returned value is set to false.
+func refuseLists(srv *mcptest.Server) *atomic.Bool {
+	refuse := new(atomic.Bool)
+	refuse.Store(true)
+	srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+		if m == nil || m.Method != "tools/list" || !refuse.Load() {
+			return false
+		}
+		mcptest.WriteError(w, 200, m.ID, -32603, "try later")
+		return true
+	})
+	return refuse
+}
+
 // A signal does not wait for the pause after a list that failed.
 func TestASignalEndsThePauseAfterAFailedList(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		srv := w.serve("s", newServer(mcptest.Legacy, "a"))
 		g := w.open(group.Options{MinBackoff: 24 * time.Hour, MaxBackoff: 24 * time.Hour}, entry("s"))
 		require.NoError(t, g.Wait(t.Context()))
-		var refuse atomic.Bool
-		refuse.Store(true)
-		srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
-			if m == nil || m.Method != "tools/list" || !refuse.Load() {
-				return false
-			}
-			mcptest.WriteError(w, 200, m.ID, -32603, "try later")
-			return true
-		})
+		refuse := refuseLists(srv.Server)
 		srv.change(&mcptest.Tool{Name: "b"})
 		time.Sleep(time.Second)
 		require.Len(t, of[group.ListFailed](&w.diary), 1)

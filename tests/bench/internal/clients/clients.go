@@ -122,6 +122,22 @@ func checkText(t *workload.Tool, got string) error {
 	return nil
 }
 
+// checkResult checks a result: its structured content if the tool has it, else its only content item.
+// text returns the text of an item.
+func checkResult[Item any](t *workload.Tool, structured func() error, content []Item, text func(Item) (string, bool)) error {
+	if t.Rows > 0 {
+		return structured()
+	}
+	if len(content) != 1 {
+		return fmt.Errorf("%s: got %d content items", t.Name, len(content))
+	}
+	got, ok := text(content[0])
+	if !ok {
+		return fmt.Errorf("%s: got content of type %T", t.Name, content[0])
+	}
+	return checkText(t, got)
+}
+
 // checkRows checks decoded structured content.
 func checkRows(t *workload.Tool, content any) error {
 	object, _ := content.(map[string]any)

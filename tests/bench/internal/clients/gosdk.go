@@ -2,7 +2,6 @@ package clients
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -63,22 +62,16 @@ func (s *goSDKSession) Call(ctx context.Context, t *workload.Tool) (late int, er
 	if err != nil {
 		return 0, err
 	}
-	if t.Events > 0 {
-		if late, err = s.progress.end(); err != nil {
-			return late, err
-		}
+	if late, err = s.progress.finish(t); err != nil {
+		return late, err
 	}
-	if t.Rows > 0 {
-		return late, checkRows(t, result.StructuredContent)
-	}
-	if len(result.Content) != 1 {
-		return late, fmt.Errorf("%s: got %d content items", t.Name, len(result.Content))
-	}
-	text, ok := result.Content[0].(*mcp.TextContent)
-	if !ok {
-		return late, fmt.Errorf("%s: got content of type %T", t.Name, result.Content[0])
-	}
-	return late, checkText(t, text.Text)
+	return late, checkResult(t, func() error { return checkRows(t, result.StructuredContent) }, result.Content,
+		func(c mcp.Content) (string, bool) {
+			if text, ok := c.(*mcp.TextContent); ok {
+				return text.Text, true
+			}
+			return "", false
+		})
 }
 
 func (s *goSDKSession) List(ctx context.Context, tools int) error {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/mark3labs/mcp-go/mcp"
-
 	"github.com/hawser-mcp/hawser/mcpclient"
 	"github.com/hawser-mcp/hawser/tests/bench/internal/workload"
 	"github.com/hawser-mcp/hawser/transport"
@@ -76,22 +74,15 @@ func (s *HawserSession) Call(ctx context.Context, t *workload.Tool) (late int, e
 	if err != nil {
 		return 0, err
 	}
-	if t.Events > 0 {
-		if late, err = s.progress.end(); err != nil {
-			return late, err
-		}
+	if late, err = s.progress.finish(t); err != nil {
+		return late, err
 	}
-	if t.Rows > 0 {
+	return late, checkResult(t, func() error {
 		if got := len(result.StructuredContent()); got != len(t.Structured) {
-			return late, fmt.Errorf("%s: got structured content of %d bytes, expected %d", t.Name, got, len(t.Structured))
+			return fmt.Errorf("%s: got structured content of %d bytes, expected %d", t.Name, got, len(t.Structured))
 		}
-		return late, nil
-	}
-	if len(result.Content) != 1 {
-		return late, fmt.Errorf("%s: got %d content items", t.Name, len(result.Content))
-	}
-	text, _ := result.Content[0].(mcp.TextContent)
-	return late, checkText(t, text.Text)
+		return nil
+	}, result.Content, textOf)
 }
 
 // List implements [Session].

@@ -3,7 +3,6 @@ package clients
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -86,22 +85,16 @@ func (s *mcpGoSession) Call(ctx context.Context, t *workload.Tool) (late int, er
 	if err != nil {
 		return 0, err
 	}
-	if t.Events > 0 {
-		if late, err = s.progress.end(); err != nil {
-			return late, err
-		}
+	if late, err = s.progress.finish(t); err != nil {
+		return late, err
 	}
-	if t.Rows > 0 {
-		return late, checkRows(t, result.StructuredContent)
-	}
-	if len(result.Content) != 1 {
-		return late, fmt.Errorf("%s: got %d content items", t.Name, len(result.Content))
-	}
-	text, ok := result.Content[0].(mcp.TextContent)
-	if !ok {
-		return late, fmt.Errorf("%s: got content of type %T", t.Name, result.Content[0])
-	}
-	return late, checkText(t, text.Text)
+	return late, checkResult(t, func() error { return checkRows(t, result.StructuredContent) }, result.Content, textOf)
+}
+
+// textOf returns the text of a content item in the types of mcp-go, which Hawser uses too.
+func textOf(c mcp.Content) (string, bool) {
+	text, ok := c.(mcp.TextContent)
+	return text.Text, ok
 }
 
 func (s *mcpGoSession) List(ctx context.Context, tools int) error {

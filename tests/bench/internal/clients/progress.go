@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/hawser-mcp/hawser/tests/bench/internal/workload"
 )
 
 // patience is how long a call waits for progress notifications that arrive late.
@@ -25,6 +27,14 @@ func (p *progress) begin(n int) {
 	}
 	p.got.Store(0)
 	p.want.Store(int64(n))
+}
+
+// finish is end for a call of t that has returned. It does nothing if the tool sends no progress.
+func (p *progress) finish(t *workload.Tool) (late int, err error) {
+	if t.Events == 0 {
+		return 0, nil
+	}
+	return p.end()
 }
 
 // add counts a notification.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/hawser-mcp/hawser/internal/errtext"
 	"github.com/hawser-mcp/hawser/internal/verdict"
 	"github.com/hawser-mcp/hawser/streamablehttp"
 	"github.com/hawser-mcp/hawser/transport"
@@ -385,22 +386,10 @@ const (
 	CodeUnsupportedVersion = -32022
 )
 
-// brief describes an error for the log: its kind and numbers, without any text from the server.
+// brief describes an error for the log, without any text from the server.
 func brief(err error) string {
-	var (
-		status   *HTTPError
-		rpc      *RPCError
-		protocol *ProtocolError
-	)
-	switch {
-	case err == nil:
-		return ""
-	case errors.As(err, &status):
-		return fmt.Sprintf("HTTP status %d", status.Status)
-	case errors.As(err, &rpc):
-		return fmt.Sprintf("server error %d", rpc.Code)
-	case errors.As(err, &protocol):
-		return "protocol error: " + protocol.Reason
+	if text := errtext.OfReply(err); text != "" || err == nil {
+		return text
 	}
 	return causeText(err)
 }

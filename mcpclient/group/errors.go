@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hawser-mcp/hawser/internal/errtext"
 	"github.com/hawser-mcp/hawser/mcpclient"
 	"github.com/hawser-mcp/hawser/transport"
 )
@@ -161,18 +162,8 @@ func (t *try) needsPerson(err error) bool {
 
 // brief describes an error for the log, without any text from the server.
 func brief(err error) string {
-	var (
-		status   *mcpclient.HTTPError
-		rpc      *mcpclient.RPCError
-		protocol *mcpclient.ProtocolError
-	)
-	switch {
-	case errors.As(err, &status):
-		return fmt.Sprintf("HTTP status %d", status.Status)
-	case errors.As(err, &rpc):
-		return fmt.Sprintf("server error %d", rpc.Code)
-	case errors.As(err, &protocol):
-		return "protocol error: " + protocol.Reason
+	if text := errtext.OfReply(err); text != "" {
+		return text
 	}
 	return strings.ToValidUTF8(err.Error(), "\ufffd")
 }

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -198,4 +201,59 @@ func TestShellCompletesServers(t *testing.T) {
 	require.Contains(t, r.out, "coffee\ntea\n")
 	r = hawser(t, "__complete", "call", "--config", file, "tea", "")
 	require.Contains(t, r.out, "echo\n")
+}
+
+// The client, its secret, the redirect URI and the scopes of a login come from the file. Other
+// commands then use the token.
+func TestConfigSaysHowToLogIn(t *testing.T) {
+	_, port, ok := strings.Cut(deadPort(t), ":")
+	require.True(t, ok)
+	callback := "http://localhost:" + port + "/from-the-file"
+	p := newProvider(t, func(p *provider, _ ...*httptest.Server) { p.redirects = []string{callback} })
+	file := writeConfig(t, "settings.json", `{"mcpServers": {"drive": {"httpUrl": "%s", "oauth": {
+		"clientId": "me.apps.example.com", "clientSecret": "GOCSPX-secret", "redirectUri": "%s", "scopes": ["more"]
+	}}}}`, p.url, callback)
+	flags := []string{"--config", file, "--store", filepath.Join(t.TempDir(), "tokens")}
+	r := hawser(t, append([]string{"servers"}, flags...)...)
+	require.Equal(t, exitAuth, r.code)
+	require.Contains(t, r.out, "not authorized")
+
+	r = p.loginTo(t, "drive", flags...)
+	require.Equal(t, exitOK, r.code, r.err)
+	require.NotContains(t, r.err+r.out, "GOCSPX")
+	require.Equal(t, "me.apps.example.com", p.asked.Get("client_id"))
+	require.Equal(t, callback, p.asked.Get("redirect_uri"))
+	require.Contains(t, strings.Fields(p.asked.Get("scope")), "more")
+	require.Contains(t, succeeds(t, append([]string{"servers"}, flags...)...).out, "drive  ready")
+	succeeds(t, append([]string{"call", "drive", "brew", "tea=x"}, flags...)...)
+}
+
+// A header that an executor fills in needs an executor.
+func TestHeadersFromTheEnvironmentNeedAnExecutor(t *testing.T) {
+	file := writeConfig(t, "mcp.json", `{"mcpServers": {"far": {"url": "http://127.0.0.1:1/mcp", "hawser": {"headersFromEnv": {"X-Api-Key": "KEY"}}}}}`)
+	r := hawser(t, "ping", "far", "--config", file)
+	require.Equal(t, exitUsage, r.code)
+	require.Contains(t, r.err, "X-Api-Key")
+	require.Contains(t, r.err, "executor")
+}
+
+// The timeouts of the file bound connecting and calls.
+func TestTimeoutsOfTheConfig(t *testing.T) {
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // then the server notices that the client leaves
+		<-r.Context().Done()
+	}))
+	t.Cleanup(silent.Close)
+	slow := legacy("wait", func(ctx context.Context, _ *mcptest.Call) (json.RawMessage, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	file := writeConfig(t, "mcp.json", `{"mcpServers": {
+		"silent": {"url": "%s", "hawser": {"connectTimeout": "50ms"}}, "slow": {"url": "%s", "hawser": {"callTimeout": "50ms"}}
+	}}`, silent.URL, slow.Loopback(t).URL)
+	r := hawser(t, "ping", "silent", "--config", file)
+	require.NotEqual(t, exitOK, r.code)
+	require.Contains(t, r.err, "not connected after 50ms")
+	r = hawser(t, "call", "slow", "wait", "--config", file)
+	require.Equal(t, exitUnknown, r.code, r.err)
 }

@@ -142,10 +142,16 @@ var loginPageURL = regexp.MustCompile(`(?m)^  (https?://\S+)$`)
 // login runs hawser login --no-browser and opens the printed page.
 func (p *provider) login(t *testing.T, args ...string) result {
 	t.Helper()
+	return p.loginTo(t, p.url, args...)
+}
+
+// loginTo is login for a server that is named otherwise than by its URL.
+func (p *provider) loginTo(t *testing.T, server string, args ...string) result {
+	t.Helper()
 	m := machine{stderr: new(buffer)}
 	printed := m.stderr.await("code_challenge")
 	done := make(chan result, 1)
-	go func() { done <- m.hawser(t, append([]string{"login", p.url, "--no-browser"}, args...)...) }()
+	go func() { done <- m.hawser(t, append([]string{"login", server, "--no-browser"}, args...)...) }()
 	select {
 	case r := <-done:
 		return r

@@ -77,7 +77,7 @@ var groupMutants = []mutant{
 	},
 	{
 		name: "group: without Approve, calls are approved", file: "mcpclient/group/call.go",
-		old:  `if err = errNobody; m.g.opts.Approve != nil {`,
+		old:  `if err = errNoPrompt; m.g.opts.Approve != nil {`,
 		new:  `if m.g.opts.Approve != nil {`,
 		test: "TestWithoutApproveNothingIsApproved",
 	},
